@@ -1,0 +1,23 @@
+import CXXHash
+
+/// The 64-bit XXH3 of `bytes`: the hash of byte-string ids and the checksum of everything stored.
+@inlinable
+package func xxh3(_ bytes: UnsafeRawBufferPointer) -> UInt64 { hashBytes(bytes) }
+
+@usableFromInline
+func hashBytes(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+  XXH3_64bits(bytes.baseAddress, bytes.count)
+}
+
+/// The finalizer of SplitMix64 (Steele, Lea, Flood, 2014): a bijection of 64-bit integers in which
+/// every input bit reaches every output bit.
+@inlinable
+package func mix64(_ value: UInt64) -> UInt64 {
+  var z = value
+  z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+  z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+  return z ^ (z >> 31)
+}
+
+/// 2^64 divided by the golden ratio: the increment of SplitMix64.
+@inlinable package var golden: UInt64 { 0x9E37_79B9_7F4A_7C15 }
