@@ -9,6 +9,11 @@ func hashBytes(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
   XXH3_64bits(bytes.baseAddress, bytes.count)
 }
 
+/// The 64-bit XXH3 of `bytes` with a seed, so that equal bytes in two places differ.
+package func xxh3(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
+  XXH3_64bits_withSeed(bytes.baseAddress, bytes.count, seed)
+}
+
 /// The finalizer of SplitMix64 (Steele, Lea, Flood, 2014): a bijection of 64-bit integers in which
 /// every input bit reaches every output bit.
 @inlinable

@@ -1,0 +1,66 @@
+import StorageBase
+import Synchronization
+
+/// The cached rows of one table: the newest state of the rows in it, committed or not.
+///
+/// Rows are spread over shards by their hash; each has a lock of its own, which a batch takes once
+/// for all of its rows there.
+final class RowCache: Sendable {
+  final class Shard: Sendable {
+    let rows: Mutex<RowShard>
+
+    init(layout: CacheLayout, budget: CacheBudget) {
+      rows = Mutex(RowShard(layout: layout, budget: budget))
+    }
+  }
+
+  let layout: CacheLayout
+  let budget: CacheBudget
+  let shards: [Shard]
+  /// Slabs, index and ids of this table's rows are counted in `budget` as well; this is the shape
+  /// that its shards have.
+  private let shardShift: UInt64
+
+  init(dimension: Int, slotCount: Int, idType: IDType, budget: CacheBudget) {
+    self.budget = budget
+    let rowBytes =
+      MemoryLayout<RowHeader>.stride + 4 * (dimension + slotCount) + (idType == .bytes ? 8 : 0)
+    // A shard for each 4 MiB, up to 64: enough that threads rarely meet, and large enough that a
+    // shard's last, half-empty slab stays small beside it.
+    var shardBits = 0
+    while shardBits < 6, budget.limit >> (22 + shardBits) > 1 { shardBits += 1 }
+    // A slab is about a 64th of a shard's share, from 8 rows up.
+    var rowsPerSlabShift = 3
+    let slabBytes = budget.limit >> (shardBits + 6)
+    while rowsPerSlabShift < 12, rowBytes << (rowsPerSlabShift + 1) <= slabBytes {
+      rowsPerSlabShift += 1
+    }
+    layout = CacheLayout(
+      dimension: dimension, slotCount: slotCount, hasBytes: idType == .bytes,
+      rowsPerSlabShift: rowsPerSlabShift)
+    shardShift = UInt64(64 - shardBits)
+    shards = (0..<(1 << shardBits)).map { [layout] _ in Shard(layout: layout, budget: budget) }
+  }
+
+  /// The shard of a hash.
+  @inline(__always)
+  func shardNumber(_ hash: UInt64) -> Int { Int(hash >> shardShift) }
+
+  func shard(ofKey key: UInt64) -> Shard { shards[shardNumber(RowKey.hash(key))] }
+
+  /// Bytes of slabs that this table holds.
+  var slabBytes: Int {
+    shards.reduce(0) { $0 + $1.rows.withLock { $0.liveSlabCount * layout.slabBytes } }
+  }
+
+  /// Rows in the cache.
+  var rowCount: Int { shards.reduce(0) { $0 + $1.rows.withLock { $0.occupiedCount } } }
+
+  /// Rows that wait for a commit.
+  var dirtyCount: Int { shards.reduce(0) { $0 + $1.rows.withLock { $0.dirtySlots.count } } }
+
+  /// Forgets every row; those that wait for a commit too.
+  func removeAll() {
+    for shard in shards { shard.rows.withLock { $0.removeAllRows() } }
+  }
+}

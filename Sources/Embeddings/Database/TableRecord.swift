@@ -1,0 +1,97 @@
+import StorageBase
+
+/// The record of one table, under the key `table:` and its name in the tree `meta`: what it is, and
+/// how far it has come.
+struct TableRecord: Sendable {
+  static let prefix = "table:"
+
+  var number: UInt32
+  var configuration: TableConfiguration
+  /// Pages in each of its blocks.
+  var blockPages: Int
+  var rowCount: UInt64 = 0
+  /// The sum of all rows' frequencies.
+  var totalFrequency: UInt64 = 0
+
+  static func key(_ name: String) -> String { prefix + name }
+
+  init(number: UInt32, configuration: TableConfiguration) {
+    self.number = number
+    self.configuration = configuration
+    blockPages =
+      BlockLayout(dimension: configuration.dimension, slotCount: configuration.slotCount).pages
+  }
+
+  var layout: BlockLayout {
+    BlockLayout(
+      dimension: configuration.dimension, slotCount: configuration.slotCount, pages: blockPages)
+  }
+
+  func encode() -> [UInt8] {
+    var writer = RecordWriter()
+    writer.write(number)
+    writer.write(UInt32(configuration.dimension))
+    writer.write(UInt32(configuration.slotCount))
+    writer.write(UInt32(blockPages))
+    writer.write(configuration.idType.rawValue)
+    writer.write(configuration.seed)
+    writer.write(rowCount)
+    writer.write(totalFrequency)
+    writer.write(configuration.initializer.name)
+    Self.write(configuration.initializer.parameters, to: &writer)
+    writer.write(configuration.optimizer.name)
+    writer.write(configuration.optimizer.learningRate)
+    Self.write(configuration.optimizer.hyperparameters, to: &writer)
+    return writer.sealed()
+  }
+
+  init(_ stored: UnsafeRawBufferPointer, name: String) throws(EmbeddingError) {
+    var reader = try RecordReader(stored, name: Self.key(name))
+    number = try reader.read(UInt32.self)
+    let dimension = Int(try reader.read(UInt32.self))
+    let slotCount = Int(try reader.read(UInt32.self))
+    blockPages = Int(try reader.read(UInt32.self))
+    guard let idType = IDType(rawValue: try reader.read(UInt8.self)) else {
+      throw EmbeddingError(.corruption, "Table \(name) has an unknown id type.")
+    }
+    let seed = try reader.read(UInt64.self)
+    rowCount = try reader.read(UInt64.self)
+    totalFrequency = try reader.read(UInt64.self)
+    let initializerName = try reader.read(String.self)
+    let initializer = try Initializer(
+      name: initializerName, parameters: try Self.readParameters(&reader))
+    let optimizerName = try reader.read(String.self)
+    let learningRate = try reader.read(Float.self)
+    let optimizer = try makeOptimizer(
+      name: optimizerName, learningRate: learningRate,
+      hyperparameters: try Self.readParameters(&reader), slotCount: slotCount)
+    configuration = TableConfiguration(
+      dimension: dimension, idType: idType, initializer: initializer, seed: seed,
+      optimizer: optimizer)
+    try configuration.validate()
+    guard configuration.slotCount == slotCount,
+      (1...1024).contains(blockPages), layout.rowsPerBlock > 0
+    else {
+      throw EmbeddingError(.corruption, "The record of table \(name) contradicts itself.")
+    }
+  }
+
+  private static func write(_ parameters: [Hyperparameter], to writer: inout RecordWriter) {
+    writer.write(UInt32(parameters.count))
+    for parameter in parameters {
+      writer.write(parameter.name)
+      writer.write(parameter.value)
+    }
+  }
+
+  private static func readParameters(
+    _ reader: inout RecordReader
+  ) throws(EmbeddingError) -> [Hyperparameter] {
+    var parameters: [Hyperparameter] = []
+    for _ in 0..<(try reader.read(UInt32.self)) {
+      let name = try reader.read(String.self)
+      parameters.append(Hyperparameter(name: name, value: try reader.read(Float.self)))
+    }
+    return parameters
+  }
+}

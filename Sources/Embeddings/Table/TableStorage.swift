@@ -1,0 +1,101 @@
+import LMDB
+import StorageBase
+
+/// The two LMDB trees of a table, and how rows are found there.
+///
+/// - `ids`: id -> row number. An Int64 id's key is its bit pattern with the sign bit flipped, so
+///   that the tree's order is numerical; the value is the row number. A byte-string id's key is its
+///   XXH3; the value is an ``IDEntries``.
+/// - `blocks`: block number -> block (``BlockLayout``).
+struct TableStorage: Sendable {
+  let name: String
+  let idType: IDType
+  let layout: BlockLayout
+  let ids: NamedDatabase
+  let blocks: NamedDatabase
+
+  static func idsName(_ number: UInt32) -> String { "ids.\(number)" }
+  static func blocksName(_ number: UInt32) -> String { "blocks.\(number)" }
+
+  static func treeKey(int64 key: UInt64) -> UInt64 { key ^ (1 << 63) }
+
+  /// The key in the id tree of a cache key.
+  @inline(__always)
+  func treeKey(_ key: UInt64) -> UInt64 {
+    idType == .int64 ? Self.treeKey(int64: key) : key
+  }
+
+  /// The row number of an id, or nil.
+  func row<T: ReadableTransaction & ~Copyable>(
+    of key: RowKey, in transaction: borrowing T
+  ) throws(EmbeddingError) -> UInt64? {
+    guard let value = try transaction.get(treeKey(key.key), in: ids) else { return nil }
+    switch idType {
+    case .int64: return try rowNumber(value)
+    case .bytes: return IDEntries(value: value).row(of: key.bytes)
+    }
+  }
+
+  func rowNumber(_ value: UnsafeRawBufferPointer) throws(EmbeddingError) -> UInt64 {
+    guard value.count == 8 else {
+      throw corruption("an id's row number has \(value.count) bytes instead of 8")
+    }
+    return value.loadUnaligned(as: UInt64.self)
+  }
+
+  /// Block `number`, which must be there. Its checksum is not checked.
+  func block<T: ReadableTransaction & ~Copyable>(
+    _ number: UInt64, in transaction: borrowing T
+  ) throws(EmbeddingError) -> BlockView {
+    guard let value = try transaction.get(number, in: blocks) else {
+      throw corruption("block \(number) is missing")
+    }
+    guard value.count == layout.byteCount else {
+      throw corruption(
+        "block \(number) has \(value.count) bytes instead of \(layout.byteCount)")
+    }
+    return BlockView(layout: layout, number: number, bytes: value)
+  }
+
+  /// Block `number`, checked against its checksum.
+  func checkedBlock<T: ReadableTransaction & ~Copyable>(
+    _ number: UInt64, in transaction: borrowing T
+  ) throws(EmbeddingError) -> BlockView {
+    let block = try block(number, in: transaction)
+    guard block.isIntact else {
+      throw corruption("block \(number) does not match its checksum")
+    }
+    return block
+  }
+
+  /// Appends the ids of rows `rows` to `column`, reading the keys from `keys`.
+  ///
+  /// The bytes of byte-string ids stand in the id tree; they are read in its order, and come out in
+  /// that of the rows.
+  func appendIDs<T: ReadableTransaction & ~Copyable>(
+    rows: [UInt64], keys: [UInt64], to column: inout IDColumn, in transaction: borrowing T
+  ) throws(EmbeddingError) {
+    switch idType {
+    case .int64:
+      for key in keys { column.append(Int64(bitPattern: key)) }
+    case .bytes:
+      var found = [UnsafeRawBufferPointer?](repeating: nil, count: rows.count)
+      for i in rows.indices.sorted(by: { keys[$0] < keys[$1] }) {
+        guard let value = try transaction.get(keys[i], in: ids),
+          let entry = IDEntries(value: value).first(where: { $0.row == rows[i] })
+        else {
+          throw corruption("row \(rows[i]) has no id")
+        }
+        found[i] = entry.bytes
+      }
+      for bytes in found { column.append(bytes: bytes.unsafelyUnwrapped) }
+    }
+  }
+
+  func corruption(_ what: String) -> EmbeddingError {
+    EmbeddingError(
+      .corruption,
+      "Table \(name): \(what). 'embstore verify' lists all damage; restore a copy of the database, "
+        + "or export what is intact.")
+  }
+}
