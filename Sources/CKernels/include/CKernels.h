@@ -1,3 +1,15 @@
+/// Row kernels: optimizer steps, sums, dot products and the uniform initializer.
+///
+/// Conventions
+/// - Vectors are `float` arrays of `dimension` elements, dimension >= 1. Nothing is allocated.
+/// - `rows[i]` points at a row: its vector, directly followed by the optimizer's slots. Rows of one
+///   call are distinct and aligned to 4 bytes. `gradients` is row-major [count, dimension] and
+///   overlaps no row.
+/// - Each kernel exists for several instruction sets; the best one that the machine has is chosen
+///   at run time. ALL give the same bits: no fused multiply-add, no approximated square root or
+///   reciprocal, and sums in one fixed order (16 lanes; element i goes to lane i % 16; then lanes
+///   j and j + 8, j + 4, j + 2, j + 1 are added).
+/// - Thread-safe as long as no two calls touch the same row.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
@@ -5,6 +17,108 @@
 #include <stdint.h>
 
 /// Asks the processor to bring the cache line at `address` close, for reading. Never faults.
-static inline void ck_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+static inline void ck_prefetch(const void *_Nonnull address) {
+  __builtin_prefetch(address, 0, 3);
+}
+
+// Optimizer steps on a batch of rows. The formulas are SGD, Momentum, Adagrad, RowWiseAdagrad, FTRL
+// and Adam of the Optimizers folder, element by element; w vector, g gradient, lr learning rate.
+
+/// `w -= lr*g`. No slots.
+void ck_sgd(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients, size_t count,
+            size_t dimension, float learning_rate);
+
+/// `a = mu*a + g; w -= lr*a`, or with `nesterov` not 0 `w -= lr*g + (lr*mu)*a`.
+/// Slots: a[dimension].
+void ck_momentum(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients,
+                 size_t count, size_t dimension, float learning_rate, float momentum,
+                 int nesterov);
+
+/// `a += g*g; w -= (lr*g)/(sqrt(a) + epsilon)`. Slots: a[dimension].
+void ck_adagrad(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients, size_t count,
+                size_t dimension, float learning_rate, float epsilon);
+
+/// `s += sum(g*g)/dimension; w -= (lr/(sqrt(s) + epsilon))*g`. Slots: s[1].
+void ck_rowwise_adagrad(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients,
+                        size_t count, size_t dimension, float learning_rate, float epsilon);
+
+/// `n' = n + g*g; z += (g + (2*l2_shrinkage)*w) - ((sqrt(n') - sqrt(n))/lr)*w; n = n';`
+/// `w = abs(z) <= l1 ? 0 : (sign(z)*l1 - z)/(sqrt(n')/lr + 2*l2)`.
+/// Slots: n[dimension], z[dimension].
+void ck_ftrl(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients, size_t count,
+             size_t dimension, float learning_rate, float l1, float l2, float l2_shrinkage);
+
+/// `t += 1; m += (g - m)*(1 - b1); v += (g*g - v)*(1 - b2); w -= (alpha*m)/(sqrt(v) + epsilon)`
+/// with `alpha = lr*sqrt(1 - b2^t)/(1 - b1^t)`, computed in double by repeated squaring and rounded
+/// once. Slots: m[dimension], v[dimension], t[1]: the bits of a uint32, which stays at 0x7F7FFFFF
+/// (the largest finite float's bits, so t is never a NaN) once it is there.
+void ck_adam(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients, size_t count,
+             size_t dimension, float learning_rate, float beta1, float beta2, float epsilon);
+
+// Vectors.
+
+/// `sum[i] += values[i]` for i < count: how the gradients of a repeated id are summed.
+void ck_add(float *_Nonnull sum, const float *_Nonnull values, size_t count);
+
+/// The sum of `x[i]*y[i]`, in the fixed order. Unaligned addresses are fine, so both may lie in a
+/// memory map. 0 for count 0. The squared norm is `ck_dot(x, x, count)`.
+float ck_dot(const void *_Nonnull x, const void *_Nonnull y, size_t count);
+
+/// `scores[r] = ck_dot(query, rows + r*stride, dimension)` for r < count: a scan for nearest
+/// neighbours. `stride` counts bytes; rows may be unaligned.
+void ck_dot_rows(const float *_Nonnull query, const void *_Nonnull rows, size_t stride,
+                 size_t count, size_t dimension, float *_Nonnull scores);
+
+/// Copies `rows[i][0 ..< dimension]` to `output[i*dimension ...]` for i < count, prefetching ahead:
+/// the gather of a lookup.
+void ck_gather(const float *_Nonnull const *_Nonnull rows, size_t count, size_t dimension,
+               float *_Nonnull output);
+
+/// Uniform values: for each pair, `h = mix64(state + (i + 1)*GOLDEN)`, and `vector[2i]`,
+/// `vector[2i + 1]` are `center + x*(half/2^31)` for x the low and the high half of h as int32,
+/// limited to [low, high]. An odd last element takes the low half.
+void ck_uniform(float *_Nonnull vector, size_t count, uint64_t state, float center, float half,
+                float low, float high);
+
+// Instruction sets.
+
+/// The instruction sets that kernels exist for.
+enum ck_variant {
+  /// What every processor of the architecture has: SSE2 on x86-64, NEON on arm64.
+  ck_variant_baseline = 0,
+  /// x86-64 with AVX2.
+  ck_variant_avx2 = 1,
+  /// x86-64 with AVX-512 F, BW, DQ and VL.
+  ck_variant_avx512 = 2,
+};
+
+/// The kernels of one instruction set. The fields are the functions above.
+struct ck_kernels {
+  void (*_Nonnull sgd)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t, size_t,
+                       float);
+  void (*_Nonnull momentum)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t, size_t,
+                            float, float, int);
+  void (*_Nonnull adagrad)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t, size_t,
+                           float, float);
+  void (*_Nonnull rowwise_adagrad)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t,
+                                   size_t, float, float);
+  void (*_Nonnull ftrl)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t, size_t,
+                        float, float, float, float);
+  void (*_Nonnull adam)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t, size_t,
+                        float, float, float, float);
+  void (*_Nonnull add)(float *_Nonnull, const float *_Nonnull, size_t);
+  float (*_Nonnull dot)(const void *_Nonnull, const void *_Nonnull, size_t);
+  void (*_Nonnull dot_rows)(const float *_Nonnull, const void *_Nonnull, size_t, size_t, size_t,
+                            float *_Nonnull);
+  void (*_Nonnull gather)(const float *_Nonnull const *_Nonnull, size_t, size_t, float *_Nonnull);
+  void (*_Nonnull uniform)(float *_Nonnull, size_t, uint64_t, float, float, float, float);
+};
+
+/// The instruction set that the functions above use on this machine.
+enum ck_variant ck_chosen_variant(void);
+
+/// The kernels of `variant`, or NULL where this machine or build lacks it. For tests, which compare
+/// the variants bit for bit.
+const struct ck_kernels *_Nullable ck_kernels_of(enum ck_variant variant);
 
 #endif

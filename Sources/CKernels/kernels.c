@@ -1,0 +1,159 @@
+#include "CKernels.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+// Every variant must round alike, so that a store gives the same bits on every machine.
+#pragma STDC FP_CONTRACT OFF
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the store's formats and kernels are little-endian"
+#endif
+
+typedef float ck_lanes __attribute__((ext_vector_type(16)));
+typedef float ck_lanes8 __attribute__((ext_vector_type(8)));
+typedef float ck_lanes4 __attribute__((ext_vector_type(4)));
+typedef float ck_lanes2 __attribute__((ext_vector_type(2)));
+
+#define CK_GOLDEN 0x9E3779B97F4A7C15ull
+#define CK_INLINE static inline __attribute__((always_inline))
+
+CK_INLINE uint64_t ck_mix64(uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+  return z ^ (z >> 31);
+}
+
+/// Prefetches the first lines of a row a little ahead of row `r`; the hardware follows from there.
+CK_INLINE void ck_prefetch_row(float *const *rows, size_t r, size_t count, size_t floats) {
+  const size_t ahead = 3, most = 16 * 16;
+  if (r + ahead >= count) return;
+  if (floats > most) floats = most;
+  for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(rows[r + ahead] + i, 1, 3);
+}
+
+/// Counts one step in the slot and returns the count. memcpy, so that no copy through a
+/// floating-point register can change the bits.
+CK_INLINE uint32_t ck_next_step(float *slot) {
+  uint32_t t;
+  memcpy(&t, slot, sizeof t);
+  if (t < 0x7F7FFFFFu) t += 1;
+  memcpy(slot, &t, sizeof t);
+  return t;
+}
+
+/// base^exponent by repeated squaring: multiplications only, so the same bits everywhere.
+static double ck_power(double base, uint32_t exponent) {
+  double result = 1;
+  for (; exponent != 0 && result != 0; exponent >>= 1) {
+    if (exponent & 1) result *= base;
+    base *= base;
+  }
+  return result;
+}
+
+static float ck_adam_alpha(float lr, float beta1, float beta2, uint32_t t) {
+  const double correction1 = 1 - ck_power(beta1, t), correction2 = 1 - ck_power(beta2, t);
+  return (float)(lr * __builtin_elementwise_sqrt(correction2) / correction1);
+}
+
+#define CK_NAME(f) ck_##f##_baseline
+#define CK_TABLE ck_table_baseline
+#include "kernels.inc"
+
+#if defined(__x86_64__)
+
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#define CK_NAME(f) ck_##f##_avx2
+#define CK_TABLE ck_table_avx2
+#include "kernels.inc"
+#pragma clang attribute pop
+
+#pragma clang attribute push( \
+    __attribute__((target("avx2,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+#define CK_NAME(f) ck_##f##_avx512
+#define CK_TABLE ck_table_avx512
+#include "kernels.inc"
+#pragma clang attribute pop
+
+#endif
+
+const struct ck_kernels *ck_kernels_of(enum ck_variant variant) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (variant == ck_variant_avx512)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+               ? &ck_table_avx512
+               : NULL;
+  if (variant == ck_variant_avx2)
+    return __builtin_cpu_supports("avx2") ? &ck_table_avx2 : NULL;
+#endif
+  return variant == ck_variant_baseline ? &ck_table_baseline : NULL;
+}
+
+enum ck_variant ck_chosen_variant(void) {
+  if (ck_kernels_of(ck_variant_avx512)) return ck_variant_avx512;
+  if (ck_kernels_of(ck_variant_avx2)) return ck_variant_avx2;
+  return ck_variant_baseline;
+}
+
+/// The chosen table. Threads that race here store the same pointer.
+CK_INLINE const struct ck_kernels *ck_chosen(void) {
+  static _Atomic(const struct ck_kernels *) chosen;
+  const struct ck_kernels *table = atomic_load_explicit(&chosen, memory_order_relaxed);
+  if (__builtin_expect(table == NULL, 0)) {
+    table = ck_kernels_of(ck_chosen_variant());
+    atomic_store_explicit(&chosen, table, memory_order_relaxed);
+  }
+  return table;
+}
+
+void ck_sgd(float *const *rows, const float *gradients, size_t count, size_t dimension, float lr) {
+  ck_chosen()->sgd(rows, gradients, count, dimension, lr);
+}
+
+void ck_momentum(float *const *rows, const float *gradients, size_t count, size_t dimension,
+                 float lr, float momentum, int nesterov) {
+  ck_chosen()->momentum(rows, gradients, count, dimension, lr, momentum, nesterov);
+}
+
+void ck_adagrad(float *const *rows, const float *gradients, size_t count, size_t dimension,
+                float lr, float epsilon) {
+  ck_chosen()->adagrad(rows, gradients, count, dimension, lr, epsilon);
+}
+
+void ck_rowwise_adagrad(float *const *rows, const float *gradients, size_t count, size_t dimension,
+                        float lr, float epsilon) {
+  ck_chosen()->rowwise_adagrad(rows, gradients, count, dimension, lr, epsilon);
+}
+
+void ck_ftrl(float *const *rows, const float *gradients, size_t count, size_t dimension, float lr,
+             float l1, float l2, float l2_shrinkage) {
+  ck_chosen()->ftrl(rows, gradients, count, dimension, lr, l1, l2, l2_shrinkage);
+}
+
+void ck_adam(float *const *rows, const float *gradients, size_t count, size_t dimension, float lr,
+             float beta1, float beta2, float epsilon) {
+  ck_chosen()->adam(rows, gradients, count, dimension, lr, beta1, beta2, epsilon);
+}
+
+void ck_add(float *sum, const float *values, size_t count) {
+  ck_chosen()->add(sum, values, count);
+}
+
+float ck_dot(const void *x, const void *y, size_t count) { return ck_chosen()->dot(x, y, count); }
+
+void ck_dot_rows(const float *query, const void *rows, size_t stride, size_t count,
+                 size_t dimension, float *scores) {
+  ck_chosen()->dot_rows(query, rows, stride, count, dimension, scores);
+}
+
+void ck_gather(const float *const *rows, size_t count, size_t dimension, float *output) {
+  ck_chosen()->gather(rows, count, dimension, output);
+}
+
+void ck_uniform(float *vector, size_t count, uint64_t state, float center, float half, float low,
+                float high) {
+  ck_chosen()->uniform(vector, count, state, center, half, low, high);
+}
