@@ -95,6 +95,11 @@ extension EmbeddingStore {
     return metadata
   }
 
+  /// Draws candidates from the stored rows, without positives.
+  public func sample(_ request: SamplingRequest) throws(EmbeddingError) -> CandidateSample {
+    try sample(request, positives: IDColumn(type: configuration.idType))
+  }
+
   /// Whether `id` has a row.
   public func contains(_ id: EmbeddingID) throws(EmbeddingError) -> Bool {
     try metadata(of: id).isPresent

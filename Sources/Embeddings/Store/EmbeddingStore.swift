@@ -99,10 +99,17 @@ public protocol EmbeddingStore: AnyObject, Sendable {
     _ ids: borrowing IDBatch, into metadata: inout MutableSpan<RowMetadata>
   ) throws(EmbeddingError)
 
-  /// Draws candidate ids from the stored rows, and merges them with positives.
+  /// Draws negatives from the stored rows, and merges them with the positives of one example into
+  /// one list of the length that the request names (the paper, section 3.2.4).
   ///
-  /// Durable backends draw from the last commit. See ``SamplingRequest``.
-  func sample(_ request: SamplingRequest) throws(EmbeddingError) -> CandidateSample
+  /// Durable backends draw from the last commit.
+  ///
+  /// - Parameters:
+  ///   - request: how many candidates, from which distribution, with which seed.
+  ///   - positives: the example's positives, at most as many as the list is long.
+  func sample(
+    _ request: SamplingRequest, positives: IDColumn
+  ) throws(EmbeddingError) -> CandidateSample
 
   /// Hands all rows to `body`, batch by batch, in row order: the way out for export and search.
   ///

@@ -17,13 +17,17 @@ final class BatchScratch {
   private(set) var starts: [Int] = []
   /// Batch positions of ids that are not in the cache.
   var misses: [UInt32] = []
-  /// Distinct rows of a shard's part: where they stand, their gradients, their occurrences.
+  /// The slots of a new row.
+  var initialSlots: [Float] = []
+  /// The distinct rows of a shard's part of the batch: their memory, slots and occurrences.
   var distinctRows: [UnsafeMutablePointer<Float>] = []
-  var distinctSlots: [Int32] = []
-  var occurrences: [UInt32] = []
-  var gradients: [Float] = []
-  /// An open-addressing table from slot to position in `distinctRows`.
-  var table: [UInt32] = []
+  private(set) var distinctSlots: [Int32] = []
+  private(set) var occurrences: [UInt32] = []
+  /// Their summed gradients, row-major.
+  private(set) var gradients = UnsafeMutablePointer<Float>.allocate(capacity: 1)
+  private var gradientCapacity = 1
+  /// An open-addressing table from slot to position among the distinct rows + 1.
+  private var table: [UInt32] = []
   private var capacity = 1
 
   deinit {
@@ -31,6 +35,7 @@ final class BatchScratch {
     hashes.deallocate()
     order.deallocate()
     slots.deallocate()
+    gradients.deallocate()
   }
 
   private func grow(_ count: Int) {
@@ -86,6 +91,46 @@ final class BatchScratch {
     ids.bytes == nil
       ? RowKey(key: keys[i], bytes: UnsafeRawBufferPointer(start: nil, count: 0))
       : RowKey(key: keys[i], bytes: ids.bytes(i))
+  }
+}
+
+extension BatchScratch {
+  /// Starts to collect at most `count` distinct rows.
+  func beginDistinct(atMost count: Int, dimension: Int) {
+    distinctRows.removeAll(keepingCapacity: true)
+    distinctSlots.removeAll(keepingCapacity: true)
+    occurrences.removeAll(keepingCapacity: true)
+    if gradientCapacity < count * dimension {
+      gradients.deallocate()
+      gradientCapacity = count * dimension
+      gradients = .allocate(capacity: gradientCapacity)
+    }
+    var size = 16
+    while size < count * 2 { size *= 2 }
+    table.removeAll(keepingCapacity: true)
+    table.append(contentsOf: repeatElement(0, count: size))
+  }
+
+  /// The position of `slot` among the distinct rows, and whether it is new there; the caller then
+  /// appends to `distinctRows`.
+  @inline(__always)
+  func distinct(_ slot: Int32) -> (position: Int, isNew: Bool) {
+    let mask = table.count - 1
+    var place = Int(UInt32(bitPattern: slot) &* 0x9E37_79B9 >> 8) & mask
+    while true {
+      let entry = Int(table[place])
+      if entry == 0 {
+        table[place] = UInt32(distinctSlots.count + 1)
+        distinctSlots.append(slot)
+        occurrences.append(1)
+        return (distinctSlots.count - 1, true)
+      }
+      if distinctSlots[entry - 1] == slot {
+        occurrences[entry - 1] += 1
+        return (entry - 1, false)
+      }
+      place = (place + 1) & mask
+    }
   }
 }
 

@@ -46,6 +46,19 @@ package func makeOptimizer(
     return Adagrad(
       learningRate: learningRate, initialAccumulator: try value("initialAccumulator"),
       epsilon: try value("epsilon"))
+  case "rowWiseAdagrad":
+    return RowWiseAdagrad(
+      learningRate: learningRate, initialAccumulator: try value("initialAccumulator"),
+      epsilon: try value("epsilon"))
+  case "ftrl":
+    return FTRL(
+      learningRate: learningRate, l1: try value("l1"), l2: try value("l2"),
+      l2Shrinkage: try value("l2Shrinkage"),
+      initialAccumulator: try value("initialAccumulator"))
+  case "adam":
+    return Adam(
+      learningRate: learningRate, beta1: try value("beta1"), beta2: try value("beta2"),
+      epsilon: try value("epsilon"))
   default:
     return UnknownOptimizer(
       name: name, learningRate: learningRate, hyperparameters: hyperparameters, slots: slotCount)

@@ -1,0 +1,122 @@
+import LMDB
+public import StorageBase
+
+extension EmbeddingTable {
+  /// Copies the vectors of `ids` into `vectors`, row-major `[n, dimension]` in batch order.
+  ///
+  /// The state read is the live one, uncommitted training included. For one whole commit see
+  /// ``EmbeddingDatabase/read(_:)``.
+  public func lookup(
+    _ ids: borrowing IDBatch, into vectors: inout MutableSpan<Float>, mode: LookupMode
+  ) throws(EmbeddingError) {
+    try check(ids, floats: vectors.count, "vectors")
+    if mode == .training { try database.checkWritable("look up for training") }
+    // Unsafe: rows are copied to and from raw memory of the cache and the map.
+    let output = vectors.withUnsafeMutableBufferPointer { $0.baseAddress }
+    guard let output else { return }
+    try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
+      try batch(ids) { (scratch) throws(EmbeddingError) in
+        try lookup(ids, scratch, into: output, mode: mode)
+      }
+    }
+  }
+
+  private func lookup(
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>,
+    mode: LookupMode
+  ) throws(EmbeddingError) -> BatchOutcome {
+    let dimension = storage.layout.dimension
+    if database.isReadOnly {
+      scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
+    } else {
+      for (number, shard) in cache.shards.enumerated() {
+        let range = scratch.starts[number]..<scratch.starts[number + 1]
+        if range.isEmpty { continue }
+        shard.rows.withLock { rows in
+          rows.forEachSlot(in: range, of: ids, scratch, prefetchedFloats: dimension) {
+            rows, i, key, slot in
+            if slot < 0 {
+              scratch.misses.append(UInt32(i))
+            } else {
+              self.copy(slot, key, &rows, scratch, to: output + i * dimension, mode: mode)
+            }
+          }
+        }
+      }
+    }
+    guard !scratch.misses.isEmpty else { return .done }
+    let isCached = !database.isReadOnly
+    return try fetch(ids, scratch) { rows, i, key, slot, stored in
+      let target = output + i * dimension
+      var slot = slot
+      if slot < 0 && isCached && (stored != nil || mode == .training) {
+        slot = self.insert(key, stored, &rows, scratch)
+        if slot < 0 && stored == nil { return false }
+      }
+      if slot >= 0 {
+        self.copy(slot, key, &rows, scratch, to: target, mode: mode)
+      } else if let stored {
+        UnsafeMutableRawPointer(target).copyMemory(
+          from: stored.block.vector(stored.index), byteCount: 4 * dimension)
+      } else {
+        self.initialVector(target, key: key.key)
+      }
+      return true
+    }
+  }
+
+  /// Copies the vector of a cached row; a deleted one reads as its initial vector.
+  @inline(__always)
+  private func copy(
+    _ slot: Int, _ key: RowKey, _ rows: inout RowShard, _ scratch: BatchScratch,
+    to target: UnsafeMutablePointer<Float>, mode: LookupMode
+  ) {
+    let flags = rows.header(slot).pointee.flags
+    if flags.contains(.deleted) {
+      if mode == .serving {
+        initialVector(target, key: key.key)
+        return
+      }
+      revive(slot, key, &rows, scratch)
+    }
+    if !flags.contains(.referenced) { rows.header(slot).pointee.flags.insert(.referenced) }
+    target.update(from: rows.floats(slot), count: storage.layout.dimension)
+  }
+
+  /// Reads frequency, last step and presence of `ids` into `metadata`, in batch order.
+  public func metadata(
+    _ ids: borrowing IDBatch, into metadata: inout MutableSpan<RowMetadata>
+  ) throws(EmbeddingError) {
+    try check(ids)
+    guard metadata.count == ids.count else {
+      throw EmbeddingError(
+        .invalidArgument,
+        "Metadata of \(ids.count) ids needs as many entries; the span has \(metadata.count).")
+    }
+    let output = metadata.withUnsafeMutableBufferPointer { $0.baseAddress }
+    guard let output else { return }
+    let isReadOnly = database.isReadOnly
+    try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
+      try batch(ids) { (scratch) throws(EmbeddingError) in
+        scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
+        return try fetch(ids, scratch) { rows, i, _, slot, stored in
+          if slot >= 0 && !isReadOnly {
+            let header = rows.header(slot).pointee
+            output[i] =
+              header.flags.contains(.deleted)
+              ? RowMetadata()
+              : RowMetadata(
+                frequency: header.frequency, lastStep: header.lastStep, isPresent: true)
+          } else if let stored {
+            output[i] = RowMetadata(
+              frequency: stored.block.frequency(stored.index),
+              lastStep: stored.block.lastStep(stored.index), isPresent: true)
+          } else {
+            output[i] = RowMetadata()
+          }
+          return true
+        }
+      }
+    }
+  }
+}
