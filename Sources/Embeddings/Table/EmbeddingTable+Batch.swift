@@ -43,16 +43,15 @@ extension EmbeddingTable {
     _ ids: UnsafeIDs, _ body: (BatchScratch) throws(EmbeddingError) -> BatchOutcome
   ) throws(EmbeddingError) {
     guard ids.count > 0 else { return }
-    try scratch.withScratch { (scratch) throws(EmbeddingError) in
+    try core.scratch.withScratch { (scratch) throws(EmbeddingError) in
       for attempt in 0..<3 {
         let outcome = try database.gate.shared { () throws(EmbeddingError) in
-          scratch.initialSlots = state.withLock { $0.initialSlots }
+          scratch.initialSlots = core.state.withLock { $0.initialSlots }
           scratch.group(ids, in: cache)
           return try body(scratch)
         }
         if outcome == .done { return }
-        // Once more even if there was nothing to commit: another thread may have.
-        try database.makeRoom(evictingOthersFor: attempt > 0 ? self : nil)
+        try database.makeRoom(emptyingCaches: attempt > 0)
       }
       throw EmbeddingError(
         .budgetTooSmall,

@@ -78,7 +78,7 @@ extension EmbeddingTable {
     rows.header(slot).pointee.frequency = 0
     rows.header(slot).pointee.lastStep = 0
     initialize(rows.floats(slot), key: key.key, scratch)
-    uncommittedRows.add(1, ordering: .relaxed)
+    core.uncommittedRows.add(1, ordering: .relaxed)
   }
 
   /// Enters a row in the cache, from the last commit or with its initial vector; -1 if there is no
@@ -97,7 +97,7 @@ extension EmbeddingTable {
     if slot >= 0 {
       initialize(rows.floats(slot), key: key.key, scratch)
       rows.markDirty(slot)
-      uncommittedRows.add(1, ordering: .relaxed)
+      core.uncommittedRows.add(1, ordering: .relaxed)
     }
     return slot
   }

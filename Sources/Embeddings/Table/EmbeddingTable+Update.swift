@@ -13,7 +13,7 @@ extension EmbeddingTable {
   ) throws(EmbeddingError) {
     try check(ids, floats: gradients.count, "gradients")
     try database.checkWritable("update")
-    let optimizer = state.withLock { $0.optimizer }
+    let optimizer = core.state.withLock { $0.optimizer }
     try check(optimizer)
     let learningRate = learningRate ?? optimizer.base.learningRate
     guard learningRate.isFinite else {
@@ -145,7 +145,7 @@ extension EmbeddingTable {
         return .done
       }
     }
-    uncommittedRows.subtract(deleted, ordering: .relaxed)
+    core.uncommittedRows.subtract(deleted, ordering: .relaxed)
     try database.end()
     return deleted
   }

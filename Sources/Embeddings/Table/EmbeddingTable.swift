@@ -10,19 +10,55 @@ import Synchronization
 /// In a database opened read-only, every call sees the newest commit of the process that writes,
 /// whole, and ids read as rows or as initial vectors just as they would there.
 public final class EmbeddingTable: EmbeddingStore {
+  /// The database that the table belongs to; it stays open as long as the table is in use.
+  public let database: EmbeddingDatabase
+  let core: TableCore
+  // What batches use most stands here as well, one step nearer.
+  let storage: TableStorage
+  let cache: RowCache
+  let initializer: Initializer
+  let seed: UInt64
+
+  init(_ core: TableCore, of database: EmbeddingDatabase) {
+    self.database = database
+    self.core = core
+    storage = core.storage
+    cache = core.cache
+    initializer = core.initializer
+    seed = core.seed
+  }
+
   /// The table's name.
-  public let name: String
-  let database: DatabaseCore
+  public var name: String { storage.name }
+
+  /// What the table is.
+  public var configuration: TableConfiguration { core.state.withLock { $0.record.configuration } }
+
+  /// The number of rows, those not yet committed included.
+  public var count: Int {
+    get throws(EmbeddingError) {
+      try database.checkOpen()
+      guard !database.isReadOnly else {
+        return try database.read { (view) throws(EmbeddingError) in try view.count(of: name) }
+      }
+      return core.count
+    }
+  }
+}
+
+/// What a database keeps of a table that is open, whoever holds an ``EmbeddingTable`` of it.
+final class TableCore: Sendable {
+  let number: UInt32
   let storage: TableStorage
   let cache: RowCache
   let scratch = ScratchPool()
   let sampler = SamplerState()
-  let number: UInt32
   let initializer: Initializer
   let seed: UInt64
 
-  /// What changes in the life of a table object.
+  /// What changes in the life of a table.
   struct State {
+    /// The table in the last commit.
     var record: TableRecord
     var optimizer: AnyRowOptimizer
     /// The slots of a new row.
@@ -33,62 +69,37 @@ public final class EmbeddingTable: EmbeddingStore {
   let uncommittedRows = Atomic<Int>(0)
 
   init(
-    name: String, database: DatabaseCore, record: TableRecord, ids: NamedDatabase,
-    blocks: NamedDatabase
+    name: String, record: TableRecord, trees: (ids: NamedDatabase, blocks: NamedDatabase),
+    budget: CacheBudget
   ) throws(EmbeddingError) {
-    self.name = name
-    self.database = database
-    number = record.number
     let configuration = record.configuration
+    number = record.number
     initializer = configuration.initializer
     seed = configuration.seed
     storage = TableStorage(
-      name: name, idType: configuration.idType, layout: record.layout, ids: ids, blocks: blocks)
+      name: name, idType: configuration.idType, layout: record.layout, ids: trees.ids,
+      blocks: trees.blocks)
     cache = RowCache(
       dimension: configuration.dimension, slotCount: configuration.slotCount,
-      idType: configuration.idType, budget: database.budget)
+      idType: configuration.idType, budget: budget)
     state = Mutex(try State(record: record))
   }
 
-  /// What the table is.
-  public var configuration: TableConfiguration { state.withLock { $0.record.configuration } }
-
   /// The number of rows, those not yet committed included.
-  public var count: Int {
-    get throws(EmbeddingError) {
-      try database.checkOpen()
-      if database.isReadOnly { return Int(try currentRecord().rowCount) }
-      return state.withLock { Int($0.record.rowCount) }
-        + uncommittedRows.load(ordering: .relaxed)
-    }
-  }
-
-  /// The table's record in the newest commit, which in a read-only database another process makes.
-  func currentRecord() throws(EmbeddingError) -> TableRecord {
-    guard database.isReadOnly else { return state.withLock { $0.record } }
-    return try database.environment.read { (transaction) throws(EmbeddingError) in
-      try database.tableRecord(name, in: transaction).unwrapped(name)
-    }
+  var count: Int {
+    state.withLock { Int($0.record.rowCount) } + uncommittedRows.load(ordering: .relaxed)
   }
 }
 
-extension EmbeddingTable.State {
+extension TableCore.State {
   init(record: TableRecord) throws(EmbeddingError) {
     self.record = record
     optimizer = try AnyRowOptimizer(
       record.configuration.optimizer, dimension: record.configuration.dimension)
     initialSlots = [Float](repeating: 0, count: optimizer.slotCount)
+    let optimizer = optimizer
     initialSlots.withUnsafeMutableBufferPointer { slots in
       if let start = slots.baseAddress { optimizer.initializeSlots(start) }
     }
-  }
-}
-
-extension Optional where Wrapped == TableRecord {
-  func unwrapped(_ name: String) throws(EmbeddingError) -> TableRecord {
-    guard let self else {
-      throw EmbeddingError(.notFound, "The database has no table named \(name).")
-    }
-    return self
   }
 }

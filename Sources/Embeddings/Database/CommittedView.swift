@@ -1,0 +1,185 @@
+import LMDB
+public import StorageBase
+import Synchronization
+
+/// One commit of a database, whole and unchanging, whatever is trained and committed meanwhile.
+///
+/// Lent by ``EmbeddingDatabase/read(_:)``. As long as a view is open, LMDB cannot use the pages of
+/// its commit again, and the file grows: keep views short.
+public struct CommittedView: ~Copyable {
+  let database: EmbeddingDatabase
+  let transaction: ReadTransaction
+  let record: DatabaseRecord
+
+  /// The point of training that the commit stands for.
+  public var point: CommitPoint { record.point }
+
+  /// The number of commits up to this one: higher for every later one.
+  public var generation: UInt64 { record.generation }
+
+  /// The names of all tables, sorted.
+  public func tableNames() throws(EmbeddingError) -> [String] {
+    let prefix = Array(TableRecord.prefix.utf8)
+    return try transaction.withCursor(database.meta) { (cursor) throws(EmbeddingError) in
+      var names: [String] = []
+      var entry = try prefix.withUnsafeBytes { (prefix) throws(EmbeddingError) in
+        try cursor.seek(atOrAfter: prefix)
+      }
+      while let (key, _) = entry, key.starts(with: prefix) {
+        names.append(String(decoding: key.dropFirst(prefix.count), as: UTF8.self))
+        entry = try cursor.nextBytes()
+      }
+      return names
+    }
+  }
+
+  /// What a table is.
+  public func configuration(of name: String) throws(EmbeddingError) -> TableConfiguration {
+    try tableRecord(name).configuration
+  }
+
+  /// The number of rows of a table.
+  public func count(of name: String) throws(EmbeddingError) -> Int {
+    Int(try tableRecord(name).rowCount)
+  }
+
+  func tableRecord(_ name: String) throws(EmbeddingError) -> TableRecord {
+    guard let record = try database.tableRecord(name, in: transaction) else {
+      throw EmbeddingError(.notFound, "The database has no table named \(name).")
+    }
+    return record
+  }
+
+  /// Copies the committed vectors of `ids`, row-major `[n, dimension]`; ids without a row read as
+  /// their initial vectors.
+  public func lookup(
+    _ ids: borrowing IDBatch, in table: EmbeddingTable, into vectors: inout MutableSpan<Float>
+  ) throws(EmbeddingError) {
+    try table.check(ids, floats: vectors.count, "vectors")
+    let output = vectors.withUnsafeMutableBufferPointer { $0.baseAddress }
+    guard let output else { return }
+    let storage = table.storage
+    try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
+      for i in 0..<ids.count {
+        let key = RowKey(ids, i)
+        let target = output + i * storage.layout.dimension
+        if let row = try storage.row(of: key, in: transaction) {
+          let place = storage.layout.place(ofRow: row)
+          UnsafeMutableRawPointer(target).copyMemory(
+            from: try storage.block(place.block, in: transaction).vector(place.index),
+            byteCount: 4 * storage.layout.dimension)
+        } else {
+          table.initialVector(target, key: key.key)
+        }
+      }
+    }
+  }
+
+  /// Hands the rows of a table to `body`, batch by batch, in row order; see
+  /// ``EmbeddingStore/forEachBatch(ofAtMost:includingSlots:_:)``. Every block read is checked
+  /// against its checksum.
+  public func forEachBatch(
+    of table: EmbeddingTable, ofAtMost batchSize: Int = 4096, includingSlots: Bool = false,
+    _ body: (borrowing RowBatch) throws(EmbeddingError) -> Bool
+  ) throws(EmbeddingError) {
+    let storage = table.storage
+    let layout = storage.layout
+    let count = try tableRecord(table.name).rowCount
+    let blocksPerBatch = UInt64(max(1, batchSize / layout.rowsPerBlock))
+    var batch = RowBatch(
+      idType: storage.idType, dimension: layout.dimension,
+      slotCount: includingSlots ? layout.slotCount : 0)
+    var block: UInt64 = 0
+    let end = layout.blockCount(rows: count)
+    while block < end {
+      batch.removeAll()
+      let next = min(block + blocksPerBatch, end)
+      try append(block..<next, of: storage, rowCount: count, to: &batch)
+      block = next
+      guard try body(batch) else { return }
+    }
+  }
+
+  private func append(
+    _ blocks: Range<UInt64>, of storage: TableStorage, rowCount: UInt64, to batch: inout RowBatch
+  ) throws(EmbeddingError) {
+    let layout = storage.layout
+    var rows: [UInt64] = []
+    var keys: [UInt64] = []
+    for number in blocks {
+      let block = try storage.checkedBlock(number, in: transaction)
+      let first = number * UInt64(layout.rowsPerBlock)
+      let count = min(layout.rowsPerBlock, Int(rowCount - first))
+      for index in 0..<count {
+        rows.append(first + UInt64(index))
+        keys.append(block.key(index))
+        batch.frequencies.append(block.frequency(index))
+        batch.lastSteps.append(block.lastStep(index))
+      }
+      batch.vectors.append(unaligned: block.vector(0), count: count * layout.dimension)
+      if batch.slotCount > 0 {
+        batch.slots.append(unaligned: block.slots(0), count: count * layout.slotCount)
+      }
+    }
+    try storage.appendIDs(rows: rows, keys: keys, to: &batch.ids, in: transaction)
+  }
+}
+
+extension EmbeddingDatabase {
+  /// Lends the last commit to `body`.
+  ///
+  ///     try database.read { view in
+  ///       print("at", view.point)
+  ///       try view.forEachBatch(of: words) { batch in ...; return true }
+  ///     }
+  public func read<R>(
+    _ body: (borrowing CommittedView) throws(EmbeddingError) -> R
+  ) throws(EmbeddingError) -> R {
+    try body(try beginView())
+  }
+
+  /// The last commit, for as long as the view lives.
+  func beginView() throws(EmbeddingError) -> CommittedView {
+    try checkOpen()
+    let transaction = try environment.beginRead()
+    let record = try Self.readRecord(meta, in: transaction)
+    return CommittedView(database: self, transaction: transaction, record: record)
+  }
+}
+
+extension EmbeddingTable {
+  /// Hands all rows of the last commit to `body`, batch by batch, in row order.
+  public func forEachBatch(
+    ofAtMost batchSize: Int, includingSlots: Bool,
+    _ body: (borrowing RowBatch) throws(EmbeddingError) -> Bool
+  ) throws(EmbeddingError) {
+    try database.read { (view) throws(EmbeddingError) in
+      try view.forEachBatch(
+        of: self, ofAtMost: batchSize, includingSlots: includingSlots, body)
+    }
+  }
+}
+
+extension RowKey {
+  /// Id `i` of a batch.
+  init(_ ids: UnsafeIDs, _ i: Int) {
+    if let int64s = ids.int64s {
+      self.init(int64: int64s[i])
+    } else {
+      let bytes = ids.bytes(i)
+      self.init(key: xxh3(bytes), bytes: bytes)
+    }
+  }
+}
+
+extension [Float] {
+  /// Appends floats that stand at any address.
+  mutating func append(unaligned source: UnsafeRawPointer, count: Int) {
+    let start = self.count
+    append(contentsOf: repeatElement(0, count: count))
+    withUnsafeMutableBytes {
+      $0.baseAddress.unsafelyUnwrapped.advanced(by: start * 4)
+        .copyMemory(from: source, byteCount: count * 4)
+    }
+  }
+}

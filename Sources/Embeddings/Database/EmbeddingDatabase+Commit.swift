@@ -1,0 +1,144 @@
+import LMDB
+public import StorageBase
+import Synchronization
+
+extension EmbeddingDatabase {
+  /// The point of training that the last commit stands for: what a crash would reopen at.
+  public var lastCommit: CommitPoint {
+    get throws(EmbeddingError) {
+      try checkOpen()
+      guard isReadOnly else { return state.withLock { $0.record.point } }
+      return try read { (view) throws(EmbeddingError) in view.point }
+    }
+  }
+
+  /// Makes everything trained so far durable, in all tables at once, as the state after `step`.
+  ///
+  /// Waits for the batches at work and holds new ones back; the state is that between two batches.
+  /// To commit a step twice is harmless; a lower step than the last one's is refused. The cost
+  /// follows the number of rows that changed, not the size of the tables.
+  ///
+  /// - Throws: ``EmbeddingError/Code/stepRefused``, ``EmbeddingError/Code/diskFull`` (nothing is
+  ///   lost: make room and commit again), ``EmbeddingError/Code/poisoned`` after a failure that
+  ///   leaves it unknown what is durable.
+  public func commit(step: Int64) throws(EmbeddingError) {
+    try checkOpen()
+    try checkWritable("commit")
+    try gate.exclusive { () throws(EmbeddingError) in
+      let last = state.withLock { $0.record.point }
+      guard step >= last.step else {
+        throw EmbeddingError(
+          .stepRefused,
+          "Step \(step) cannot be committed: the database is at \(last). Resume training there, or "
+            + "start from a copy made earlier.")
+      }
+      try commitAlone(as: CommitPoint(step: step))
+    }
+  }
+
+  /// Begins an update of `step`. The first update of a new step commits what stands before it, if
+  /// that is much.
+  func begin(step: Int64) throws(EmbeddingError) {
+    let isBoundary = state.withLock { state in
+      guard step > state.openStep else { return false }
+      if state.openStep > state.live.step { state.live = CommitPoint(step: state.openStep) }
+      state.openStep = step
+      return true
+    }
+    if isBoundary && isDirty(beyond: Self.dirtyShareBetweenSteps) { try commitLive() }
+  }
+
+  /// Ends a batch that changed rows.
+  func end() throws(EmbeddingError) {
+    state.withLock { $0.live.batches += 1 }
+    if isDirty(beyond: Self.dirtyShareWithinStep) { try commitLive() }
+  }
+
+  /// The shares of the budget that dirty rows may fill before the database commits by itself:
+  /// where a step ends, and, should that never come, within one.
+  private static var dirtyShareBetweenSteps: Double { 0.5 }
+  private static var dirtyShareWithinStep: Double { 0.7 }
+
+  private func isDirty(beyond share: Double) -> Bool {
+    Double(budget.dirtyBytes) > Double(budget.limit) * share
+  }
+
+  /// Commits by itself, between two batches.
+  private func commitLive() throws(EmbeddingError) {
+    try gate.exclusive { () throws(EmbeddingError) in
+      try commitAlone(as: state.withLock { $0.live })
+    }
+  }
+
+  /// Makes room in the cache: commits, so that every row may be evicted, or, where that alone was
+  /// not enough, forgets all rows, so that the memory of one shard or table comes free for others.
+  func makeRoom(emptyingCaches: Bool) throws(EmbeddingError) {
+    guard !isReadOnly else { return }
+    try gate.exclusive { () throws(EmbeddingError) in
+      try commitAlone(as: state.withLock { $0.live })
+      guard emptyingCaches else { return }
+      for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
+    }
+  }
+
+  /// Commits as `point`; the caller has the gate to itself.
+  func commitAlone(as point: CommitPoint) throws(EmbeddingError) {
+    try checkOpen()
+    let plans = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
+      .map { TableCommit($0) }
+    var record = state.withLock { $0.record }
+    let changed = plans.filter { !$0.isEmpty }
+    if changed.isEmpty && record.point == point { return }
+    let previous = record.generation
+    record.generation += 1
+    record.point = point
+    let results = try environment.write {
+      (transaction) throws(EmbeddingError) -> [TableCommit.Result] in
+      try checkGeneration(previous, in: transaction)
+      var results: [TableCommit.Result] = []
+      for plan in changed {
+        let result = try plan.write(in: transaction)
+        try Self.put(
+          result.record.encode(), under: TableRecord.key(plan.table.storage.name), in: meta,
+          transaction)
+        results.append(result)
+      }
+      try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
+      announce(
+        from: previous, to: record.generation,
+        changed: zip(changed, results).map { ($0.0.table.number, $0.1.changedBlocks) })
+      return results
+    }
+    for (plan, result) in zip(changed, results) { plan.finish(result) }
+    state.withLock { state in
+      state.record.generation = record.generation
+      state.record.point = point
+      state.live = point
+      state.openStep = max(state.openStep, point.step)
+    }
+  }
+
+  /// The database must be as this process left it: `writer.lock` keeps others from writing, unless
+  /// somebody deleted it.
+  func checkGeneration(
+    _ expected: UInt64, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    let stored = try Self.readRecord(meta, in: transaction).generation
+    guard stored == expected else {
+      throw EmbeddingError(
+        .environmentInUse,
+        "Another process wrote to the database \(path) (it is at commit \(stored), this process at "
+          + "\(expected)). Nothing was written. Close it here and open it again.")
+    }
+  }
+
+  /// Tells the samplers of all tables which blocks a commit changes, before it can be seen.
+  func announce(
+    from previous: UInt64, to next: UInt64, changed: [(table: UInt32, blocks: [Int])]
+  ) {
+    for table in openTables.withLock({ Array($0.values) }) {
+      let blocks = changed.first { $0.table == table.number }?.blocks ?? []
+      table.sampler.commitApplied(from: previous, to: next, changedBlocks: blocks)
+    }
+  }
+}

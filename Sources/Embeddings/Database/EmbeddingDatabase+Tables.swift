@@ -1,0 +1,178 @@
+import LMDB
+public import StorageBase
+import Synchronization
+
+extension EmbeddingDatabase {
+  /// The names of all tables, sorted.
+  public var tableNames: [String] {
+    get throws(EmbeddingError) {
+      try read { (view) throws(EmbeddingError) in try view.tableNames() }
+    }
+  }
+
+  /// Opens a table, creating it where it does not exist.
+  ///
+  /// The creation is durable at once, whatever was committed.
+  ///
+  /// - Parameters:
+  ///   - name: 1 to 255 bytes of UTF-8.
+  ///   - configuration: what the table is; must be what it was created with, except for the learning
+  ///     rate.
+  /// - Throws: ``EmbeddingError/Code/configurationMismatch``, naming both values;
+  ///   ``EmbeddingError/Code/invalidConfiguration``; ``EmbeddingError/Code/readOnly``.
+  public func table(
+    _ name: String, _ configuration: TableConfiguration
+  ) throws(EmbeddingError) -> EmbeddingTable {
+    try checkOpen()
+    try configuration.validate()
+    if let core = try openCore(name) {
+      let stored = core.state.withLock { $0.record.configuration }
+      if let difference = configuration.difference(from: stored) {
+        throw EmbeddingError(
+          .configurationMismatch,
+          "Table \(name) is another one: \(difference). Open it with what is stored, choose another "
+            + "name, or change hyper-parameters with setOptimizer(_:of:).")
+      }
+      try core.use(configuration.optimizer)
+      return EmbeddingTable(core, of: self)
+    }
+    try checkWritable("create table \(name)")
+    guard !name.isEmpty, name.utf8.count <= 255 else {
+      throw EmbeddingError(
+        .invalidArgument, "A table's name has 1 to 255 bytes; this has \(name.utf8.count).")
+    }
+    return EmbeddingTable(try create(name, configuration), of: self)
+  }
+
+  /// Opens a table that exists, with the configuration that is stored.
+  ///
+  /// - Throws: ``EmbeddingError/Code/notFound``.
+  public func table(_ name: String) throws(EmbeddingError) -> EmbeddingTable {
+    try checkOpen()
+    guard let core = try openCore(name) else {
+      let names = try tableNames
+      throw EmbeddingError(
+        .notFound,
+        "The database \(path) has no table named \(name). It has: "
+          + (names.isEmpty ? "none." : names.joined(separator: ", ") + "."))
+    }
+    return EmbeddingTable(core, of: self)
+  }
+
+  /// Changes the hyper-parameters of a table's optimizer. The rows' slots stay as they are, so the
+  /// optimizer must be of the same name and keep as many slots.
+  ///
+  /// - Throws: ``EmbeddingError/Code/configurationMismatch`` for another optimizer.
+  public func setOptimizer(
+    _ optimizer: any Optimizer, of name: String
+  ) throws(EmbeddingError) {
+    try checkWritable("change the optimizer")
+    let core = try table(name).core
+    try gate.exclusive { () throws(EmbeddingError) in
+      var changed = core.state.withLock { $0.record }
+      let stored = changed.configuration
+      let slots = optimizer.slotCount(dimension: stored.dimension)
+      guard optimizer.name == stored.optimizer.name, slots == stored.slotCount else {
+        throw EmbeddingError(
+          .configurationMismatch,
+          "Table \(name) is trained with \(stored.optimizer.name) (\(stored.slotCount) slots a row); "
+            + "\(optimizer.name) (\(slots) slots) cannot go on with its rows. Import the vectors "
+            + "into a new table instead.")
+      }
+      changed.configuration.optimizer = optimizer
+      let newState = try TableCore.State(record: changed)
+      try environment.write { (transaction) throws(EmbeddingError) in
+        try Self.put(
+          changed.encode(), under: TableRecord.key(name), in: meta, transaction)
+      }
+      core.state.withLock { $0 = newState }
+    }
+  }
+
+  /// Removes a table and all its rows, durable at once. Its ``EmbeddingTable`` objects must not be
+  /// used any more.
+  public func dropTable(_ name: String) throws(EmbeddingError) {
+    try checkWritable("drop a table")
+    let core = try table(name).core
+    try gate.exclusive { () throws(EmbeddingError) in
+      try environment.write { (transaction) throws(EmbeddingError) in
+        try transaction.drop(core.storage.ids)
+        try transaction.drop(core.storage.blocks)
+        _ = try Array(TableRecord.key(name).utf8).withUnsafeBytes { (key) throws(EmbeddingError) in
+          try transaction.delete(key, in: meta)
+        }
+      }
+      core.cache.removeAll()
+      openTables.withLock { $0[name] = nil }
+    }
+  }
+
+  /// The table if it exists, opened once for everybody.
+  private func openCore(_ name: String) throws(EmbeddingError) -> TableCore? {
+    try openTables.withLock { (tables) throws(EmbeddingError) in
+      if let core = tables[name] { return core }
+      let record = try environment.read { (transaction) throws(EmbeddingError) in
+        try tableRecord(name, in: transaction)
+      }
+      guard let record else { return nil }
+      guard
+        let ids = try environment.namedDatabase(
+          TableStorage.idsName(record.number), integerKeys: true, create: false),
+        let blocks = try environment.namedDatabase(
+          TableStorage.blocksName(record.number), integerKeys: true, create: false)
+      else {
+        throw EmbeddingError(.corruption, "The trees of table \(name) are missing.")
+      }
+      let core = try TableCore(name: name, record: record, trees: (ids, blocks), budget: budget)
+      tables[name] = core
+      return core
+    }
+  }
+
+  func tableRecord<T: ReadableTransaction & ~Copyable>(
+    _ name: String, in transaction: borrowing T
+  ) throws(EmbeddingError) -> TableRecord? {
+    guard let stored = try Self.get(TableRecord.key(name), from: meta, transaction) else {
+      return nil
+    }
+    return try TableRecord(stored, name: name)
+  }
+
+  private func create(
+    _ name: String, _ configuration: TableConfiguration
+  ) throws(EmbeddingError) -> TableCore {
+    try gate.exclusive { () throws(EmbeddingError) in
+      try openTables.withLock { (tables) throws(EmbeddingError) in
+        // Another thread may have created it meanwhile.
+        if let core = tables[name] { return core }
+        var database = state.withLock { $0.record }
+        let record = TableRecord(number: database.nextTable, configuration: configuration)
+        database.nextTable += 1
+        let trees = try environment.write { (transaction) throws(EmbeddingError) in
+          let ids = try transaction.namedDatabase(
+            TableStorage.idsName(record.number), integerKeys: true, create: true)!
+          let blocks = try transaction.namedDatabase(
+            TableStorage.blocksName(record.number), integerKeys: true, create: true)!
+          try Self.put(record.encode(), under: TableRecord.key(name), in: meta, transaction)
+          try Self.put(database.encode(), under: DatabaseRecord.key, in: meta, transaction)
+          return (ids, blocks)
+        }
+        state.withLock { $0.record.nextTable = database.nextTable }
+        let core = try TableCore(name: name, record: record, trees: trees, budget: budget)
+        tables[name] = core
+        return core
+      }
+    }
+  }
+}
+
+extension TableCore {
+  /// Takes the caller's optimizer object, whose learning rate may differ from what is stored, and
+  /// which may be one that the stored record only names.
+  func use(_ optimizer: any Optimizer) throws(EmbeddingError) {
+    var record = state.withLock { $0.record }
+    record.configuration.optimizer = optimizer
+    let newState = try State(record: record)
+    state.withLock { $0 = newState }
+  }
+}

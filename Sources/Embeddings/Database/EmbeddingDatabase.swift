@@ -1,0 +1,188 @@
+import LMDB
+public import StorageBase
+import Synchronization
+
+/// Named embedding tables in one directory, trained in memory and committed together.
+///
+///     let database = try EmbeddingDatabase(at: "model.embeddings")
+///     let words = try database.table(
+///       "words", TableConfiguration(dimension: 64, optimizer: .adagrad(learningRate: 0.05)))
+///     let vectors = try words.lookup(["king", "queen"], mode: .training)
+///     // ... gradients of a loss ...
+///     try words.update(["king", "queen"], gradients: gradients, step: 1)
+///     try database.commit(step: 1)
+///
+/// **Commits.** `commit(step:)` makes all tables durable at once, in one LMDB transaction: after a
+/// crash the database opens at exactly the last committed step. Where changed rows fill their share
+/// of the cache budget, the database commits by itself between two batches (see ``CommitPoint``).
+/// What was not committed when the database goes away is forgotten.
+///
+/// **Processes.** One process writes; any number of others, opened read-only, see its commits.
+/// **Threads.** All calls may come from any number of threads. **Directory.** `data.mdb` and
+/// `lock.mdb` of LMDB, and `writer.lock`.
+public final class EmbeddingDatabase: Sendable {
+  /// How a database is opened.
+  public struct Options: Sendable {
+    /// The bytes of memory that cached rows may take, for all tables together. The default is
+    /// 256 MiB. Commits add memory for the pages that they write, at most 512 MiB.
+    public var cacheBudget: Int
+    /// What a commit promises; see ``Durability``.
+    public var durability: Durability
+    /// Whether nothing may be changed. The database must exist.
+    public var isReadOnly: Bool
+    /// The size of the memory map: how large the database may get before the map has to grow. It is
+    /// address space, not memory or disk. Nil takes a size that hardly ever has to.
+    public var mapSize: Int?
+    /// Whether NFS, CIFS, FUSE and 9p file systems are accepted, whose locks and memory maps LMDB
+    /// cannot trust.
+    public var allowsUnsafeFileSystem: Bool
+
+    /// Creates options.
+    public init(
+      cacheBudget: Int = 256 << 20, durability: Durability = .full, isReadOnly: Bool = false,
+      mapSize: Int? = nil, allowsUnsafeFileSystem: Bool = false
+    ) {
+      self.cacheBudget = cacheBudget
+      self.durability = durability
+      self.isReadOnly = isReadOnly
+      self.mapSize = mapSize
+      self.allowsUnsafeFileSystem = allowsUnsafeFileSystem
+    }
+
+    /// Opens for reading only.
+    public static var readOnly: Options { Options(isReadOnly: true) }
+  }
+
+  /// The directory.
+  public let path: String
+  /// Whether the database was opened read-only.
+  public let isReadOnly: Bool
+  let environment: Environment
+  let meta: NamedDatabase
+  let budget: CacheBudget
+  let gate = Gate()
+  private let writerLock: WriterLock?
+
+  struct State {
+    /// The database in the last commit.
+    var record: DatabaseRecord
+    /// What a commit made now would stand for.
+    var live: CommitPoint
+    /// The highest step of an update so far.
+    var openStep: Int64
+    var isClosed = false
+  }
+  let state: Mutex<State>
+  let openTables = Mutex<[String: TableCore]>([:])
+
+  /// Opens the database in a directory, creating both unless `options` say read-only.
+  ///
+  /// Takes the same time whatever the size of the database.
+  ///
+  /// - Throws: ``EmbeddingError/Code/environmentInUse`` where another process, or this one, has the
+  ///   database open for writing; ``EmbeddingError/Code/notFound`` where it does not exist and may
+  ///   not be created; ``EmbeddingError/Code/corruption``; ``EmbeddingError/Code/io``.
+  public init(at path: String, options: Options = Options()) throws(EmbeddingError) {
+    guard options.cacheBudget >= 0 else {
+      throw EmbeddingError(
+        .invalidArgument, "The cache budget is \(options.cacheBudget) bytes.")
+    }
+    self.path = path
+    isReadOnly = options.isReadOnly
+    var environmentOptions = Environment.Options()
+    if let mapSize = options.mapSize { environmentOptions.mapSize = mapSize }
+    environmentOptions.durability = options.durability
+    environmentOptions.isReadOnly = options.isReadOnly
+    environmentOptions.allowsUnsafeFileSystem = options.allowsUnsafeFileSystem
+    environment = try Environment(path: path, options: environmentOptions)
+    writerLock = options.isReadOnly ? nil : try WriterLock(directory: path)
+    let (meta, record) = try Self.openMeta(in: environment, isReadOnly: options.isReadOnly)
+    self.meta = meta
+    state = Mutex(State(record: record, live: record.point, openStep: record.point.step))
+    // A cache below a few rows would be one that never holds a batch.
+    budget = CacheBudget(limit: max(options.cacheBudget, 64 << 10))
+  }
+
+  private static func openMeta(
+    in environment: Environment, isReadOnly: Bool
+  ) throws(EmbeddingError) -> (NamedDatabase, DatabaseRecord) {
+    if let meta = try environment.namedDatabase("meta", integerKeys: false, create: false) {
+      let record = try environment.read { (transaction) throws(EmbeddingError) in
+        try readRecord(meta, in: transaction)
+      }
+      return (meta, record)
+    }
+    guard !isReadOnly else {
+      throw EmbeddingError(
+        .notFound,
+        "The directory holds an LMDB environment, but no embedding database.")
+    }
+    let record = DatabaseRecord()
+    let meta = try environment.write { (transaction) throws(EmbeddingError) in
+      let meta = try transaction.namedDatabase("meta", integerKeys: false, create: true)!
+      try put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
+      return meta
+    }
+    return (meta, record)
+  }
+
+  static func readRecord<T: ReadableTransaction & ~Copyable>(
+    _ meta: NamedDatabase, in transaction: borrowing T
+  ) throws(EmbeddingError) -> DatabaseRecord {
+    guard let stored = try get(DatabaseRecord.key, from: meta, transaction) else {
+      throw EmbeddingError(
+        .unsupportedFormat, "The LMDB environment holds no embedding database.")
+    }
+    return try DatabaseRecord(stored)
+  }
+
+  static func get<T: ReadableTransaction & ~Copyable>(
+    _ key: String, from tree: NamedDatabase, _ transaction: borrowing T
+  ) throws(EmbeddingError) -> UnsafeRawBufferPointer? {
+    // A key of more than 511 bytes is of no record.
+    let key = Array(key.utf8)
+    guard key.count <= maximumKeySize else { return nil }
+    return try key.withUnsafeBytes { (key) throws(EmbeddingError) in
+      try transaction.get(key, in: tree)
+    }
+  }
+
+  static func put(
+    _ value: [UInt8], under key: String, in tree: NamedDatabase,
+    _ transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    try Array(key.utf8).withUnsafeBytes { (key) throws(EmbeddingError) in
+      try value.withUnsafeBytes { (value) throws(EmbeddingError) in
+        try transaction.put(key, value, in: tree)
+      }
+    }
+  }
+
+  /// Closes the database. What was not committed is forgotten; later calls throw
+  /// ``EmbeddingError/Code/closed``.
+  public func close() throws(EmbeddingError) {
+    try gate.exclusive { () throws(EmbeddingError) in
+      let wasClosed = state.withLock { state in
+        defer { state.isClosed = true }
+        return state.isClosed
+      }
+      if wasClosed { return }
+      for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
+      try environment.close()
+      writerLock?.release()
+    }
+  }
+
+  func checkOpen() throws(EmbeddingError) {
+    guard !state.withLock({ $0.isClosed }) else {
+      throw EmbeddingError(.closed, "The database \(path) was closed.")
+    }
+  }
+
+  func checkWritable(_ what: String) throws(EmbeddingError) {
+    guard !isReadOnly else {
+      throw EmbeddingError(
+        .readOnly, "Cannot \(what): the database \(path) was opened read-only.")
+    }
+  }
+}

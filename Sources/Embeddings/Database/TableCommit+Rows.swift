@@ -1,0 +1,132 @@
+import LMDB
+import StorageBase
+import Synchronization
+
+/// The id tree's part of a commit, and rows that move.
+extension TableCommit {
+  /// The key of a dirty row, and in a table of byte-string ids its bytes, lent for `body`.
+  private func withKey<R>(
+    _ row: DirtyRow, _ body: (RowKey) throws(EmbeddingError) -> R
+  ) throws(EmbeddingError) -> R {
+    let key = table.cache.shards[Int(row.shard)].rows.withLock { rows in
+      let slot = Int(row.slot)
+      // The bytes outlive the lock: nothing is evicted while the gate is closed.
+      let bytes =
+        rows.layout.hasBytes
+        ? rows.idBytes(slot) : UnsafeRawBufferPointer(start: nil, count: 0)
+      return UncheckedKey(key: RowKey(key: rows.header(slot).pointee.key, bytes: bytes))
+    }
+    return try body(key.key)
+  }
+
+  private struct UncheckedKey: @unchecked Sendable {
+    // Unchecked: see `withKey`.
+    let key: RowKey
+  }
+
+  func deleteID(
+    _ row: DirtyRow, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    let storage = table.storage
+    try withKey(row) { (key) throws(EmbeddingError) in
+      let treeKey = storage.treeKey(key.key)
+      guard let value = try transaction.get(treeKey, in: storage.ids) else {
+        throw storage.corruption("the id of row \(row.row) is missing")
+      }
+      let rest: [UInt8] =
+        storage.idType == .int64 ? [] : IDEntries(value: value).removing(row: row.row)
+      if rest.isEmpty {
+        try transaction.delete(treeKey, in: storage.ids)
+      } else {
+        try rest.withUnsafeBytes { (rest) throws(EmbeddingError) in
+          try transaction.put(treeKey, rest, in: storage.ids)
+        }
+      }
+    }
+  }
+
+  /// Enters the ids of new rows, in the order of the tree.
+  func insertIDs(
+    _ rows: [DirtyRow], in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    let storage = table.storage
+    var keyed: [(treeKey: UInt64, index: Int)] = []
+    keyed.reserveCapacity(rows.count)
+    for (index, row) in rows.enumerated() {
+      keyed.append(
+        (try withKey(row) { (key) in storage.treeKey(key.key) }, index))
+    }
+    keyed.sort { $0.treeKey < $1.treeKey }
+    for (_, index) in keyed {
+      try withKey(rows[index]) { (key) throws(EmbeddingError) in
+        try storage.insertID(key, row: rows[index].row, in: transaction)
+      }
+    }
+  }
+
+  /// Chooses the rows that move from the end of the table into holes, and notes it in the id tree.
+  ///
+  /// - Parameters:
+  ///   - holes: numbers without a row, rising; those within `tail` vanish with it.
+  ///   - tail: the numbers that the table loses at its end.
+  func movesInto(
+    _ holes: ArraySlice<UInt64>, from tail: Range<UInt64>, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> [(key: UInt64, from: UInt64, to: UInt64)] {
+    let storage = table.storage
+    var targets = holes.prefix { $0 < tail.lowerBound }
+    let vanishing = Set(holes.dropFirst(targets.count))
+    var moves: [(key: UInt64, from: UInt64, to: UInt64)] = []
+    for from in tail where !vanishing.contains(from) {
+      guard let to = targets.popFirst() else { break }
+      let place = storage.layout.place(ofRow: from)
+      let key = try storage.checkedBlock(place.block, in: transaction).key(place.index)
+      let treeKey = storage.treeKey(key)
+      guard let value = try transaction.get(treeKey, in: storage.ids) else {
+        throw storage.corruption("the id of row \(from) is missing")
+      }
+      let moved =
+        storage.idType == .int64
+        ? withUnsafeBytes(of: to) { Array($0) } : IDEntries(value: value).moving(row: from, to: to)
+      try moved.withUnsafeBytes { (moved) throws(EmbeddingError) in
+        try transaction.put(treeKey, moved, in: storage.ids)
+      }
+      moves.append((key, from, to))
+    }
+    return moves
+  }
+
+  /// The sum of the frequencies that rows have in the last commit.
+  func frequency(
+    of rows: some Sequence<UInt64>, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> UInt64 {
+    var sum: UInt64 = 0
+    for row in rows {
+      let place = table.storage.layout.place(ofRow: row)
+      sum &+= try table.storage.checkedBlock(place.block, in: transaction).frequency(place.index)
+    }
+    return sum
+  }
+}
+
+extension TableStorage {
+  /// Enters an id that is not there yet.
+  func insertID(
+    _ key: RowKey, row: UInt64, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    let treeKey = treeKey(key.key)
+    switch idType {
+    case .int64:
+      try withUnsafeBytes(of: row) { (value) throws(EmbeddingError) in
+        try transaction.put(treeKey, value, in: ids)
+      }
+    case .bytes:
+      let existing = try transaction.get(treeKey, in: ids)
+      let value =
+        existing.map { IDEntries(value: $0).appending(row: row, bytes: key.bytes) }
+        ?? IDEntries.encode(row: row, bytes: key.bytes)
+      try value.withUnsafeBytes { (value) throws(EmbeddingError) in
+        try transaction.put(treeKey, value, in: ids)
+      }
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import StorageBase
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The right to write to a database, held by one process: its cache is ahead of the last commit,
+/// so that two writers would undo each other.
+///
+/// An advisory `flock` on `writer.lock`, a file of its own: closing LMDB's files by hand would
+/// break LMDB's locks. The kernel releases it when the process ends, however it ends.
+final class WriterLock: Sendable {
+  private let descriptor: Mutex<Int32>
+
+  init(directory: String) throws(EmbeddingError) {
+    let file = directory + "/writer.lock"
+    let opened = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+    guard opened >= 0 else {
+      throw EmbeddingError(
+        .io, "Cannot open \(file); check the directory's permissions.",
+        cause: SystemErrno(rawValue: errno))
+    }
+    guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+      Glibc.close(opened)
+      throw EmbeddingError(
+        .environmentInUse,
+        "Another process has the database \(directory) open for writing. Open it read-only, or wait "
+          + "until that process is done.")
+    }
+    descriptor = Mutex(opened)
+  }
+
+  func release() {
+    descriptor.withLock { descriptor in
+      if descriptor >= 0 { Glibc.close(descriptor) }
+      descriptor = -1
+    }
+  }
+
+  deinit { release() }
+}
