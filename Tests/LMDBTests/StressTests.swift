@@ -77,21 +77,25 @@ import Testing
       let environment = try open(directory.path)
       let rows = try environment.rows()
       inThreads(6) { index in
-        if index == 0 {
-          #expect(code { () throws(EmbeddingError) in try environment.close() } == nil)
-          return
-        }
-        for _ in 0..<50 {
-          let thrown = code { () throws(EmbeddingError) in
-            if index < 3 {
-              try environment.set(UInt64(index), 1, in: rows)
-            } else {
-              _ = try environment.value(UInt64(index), in: rows)
-            }
-          }
-          #expect(thrown == nil || thrown == .closed)
-        }
+        if index == 0 { return closeNow(environment) }
+        for _ in 0..<50 { use(environment, rows, isWriter: index < 3) }
       }
     }
   }
+}
+
+private func closeNow(_ environment: Environment) {
+  let thrown = code { () throws(EmbeddingError) in try environment.close() }
+  #expect(thrown == nil)
+}
+
+private func use(_ environment: Environment, _ rows: NamedDatabase, isWriter: Bool) {
+  let thrown = code { () throws(EmbeddingError) in
+    if isWriter {
+      try environment.set(1, 1, in: rows)
+    } else {
+      _ = try environment.value(1, in: rows)
+    }
+  }
+  #expect(thrown == nil || thrown == .closed)
 }
