@@ -89,9 +89,10 @@ import Testing
 
   @Test func anEmptyFileIsANewDatabaseUnlessReadOnly() throws {
     fclose(fopen(file, "w")!)
-    #expect(code { () throws(EmbeddingError) in
-      _ = try open(directory.path, isReadOnly: true)
-    } == .notFound)
+    #expect(
+      code { () throws(EmbeddingError) in
+        _ = try open(directory.path, isReadOnly: true)
+      } == .notFound)
     let environment = try open(directory.path)
     try environment.set(1, 1, in: environment.rows())
   }

@@ -35,18 +35,21 @@ private let canMount: Bool = {
 
     // Commits of pages one by one, and of one value of many pages.
     for _ in 0..<3 {
-      #expect(code { () throws(EmbeddingError) in
-        try environment.write { (transaction) throws(EmbeddingError) in
-          for key in 0..<2000 {
-            try transaction.put(UInt64(key), [UInt8](repeating: 2, count: 1500), in: rows)
+      #expect(
+        code { () throws(EmbeddingError) in
+          try environment.write { (transaction) throws(EmbeddingError) in
+            for key in 0..<2000 {
+              try transaction.put(UInt64(key), [UInt8](repeating: 2, count: 1500), in: rows)
+            }
           }
-        }
-      } == .diskFull)
-      #expect(code { () throws(EmbeddingError) in
-        try environment.set(3, 2, count: 6 << 20, in: rows)
-      } == .diskFull)
+        } == .diskFull)
+      #expect(
+        code { () throws(EmbeddingError) in
+          try environment.set(3, 2, count: 6 << 20, in: rows)
+        } == .diskFull)
       for key in 0..<10 {
-        #expect(try environment.value(UInt64(key), in: rows) == [UInt8](repeating: 1, count: 100_000))
+        #expect(
+          try environment.value(UInt64(key), in: rows) == [UInt8](repeating: 1, count: 100_000))
       }
     }
     unlink(ballast)
@@ -67,15 +70,18 @@ private let canMount: Bool = {
       let environment = try open(directory.path + "/db", durability: .lastCommitMayBeLost)
       let rows = try environment.rows()
       try environment.set(1, 1, in: rows)
-      #expect(code { () throws(EmbeddingError) in
-        try environment.set(2, 2, count: 6 << 20, in: rows)
-      } == .diskFull)
-      #expect(code { () throws(EmbeddingError) in
-        try environment.set(2, 2, in: rows)
-      } == .poisoned)
-      #expect(code { () throws(EmbeddingError) in
-        _ = try environment.value(1, in: rows)
-      } == .poisoned)
+      #expect(
+        code { () throws(EmbeddingError) in
+          try environment.set(2, 2, count: 6 << 20, in: rows)
+        } == .diskFull)
+      #expect(
+        code { () throws(EmbeddingError) in
+          try environment.set(2, 2, in: rows)
+        } == .poisoned)
+      #expect(
+        code { () throws(EmbeddingError) in
+          _ = try environment.value(1, in: rows)
+        } == .poisoned)
     }
     let environment = try open(directory.path + "/db")
     #expect(try environment.value(1, in: environment.rows())?.first == 1)
@@ -92,9 +98,10 @@ private let canMount: Bool = {
       limit.rlim_cur = 1 << 20
       setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
       for _ in 0..<3 {
-        #expect(code { () throws(EmbeddingError) in
-          try environment.set(2, 2, count: 2 << 20, in: rows)
-        } == .diskFull)
+        #expect(
+          code { () throws(EmbeddingError) in
+            try environment.set(2, 2, count: 2 << 20, in: rows)
+          } == .diskFull)
         #expect(try environment.value(1, in: rows)?.first == 1)
       }
       limit.rlim_cur = limit.rlim_max

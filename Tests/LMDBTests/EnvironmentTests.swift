@@ -1,8 +1,9 @@
 import Glibc
-@testable import LMDB
 import StorageBase
 import TestSupport
 import Testing
+
+@testable import LMDB
 
 @Suite struct EnvironmentTests {
   let directory = TemporaryDirectory()
@@ -18,17 +19,19 @@ import Testing
       #expect(code { () throws(EmbeddingError) in _ = try open(path) } == .environmentInUse)
     }
     #expect(symlink(directory.path, directory.path + "/link") == 0)
-    #expect(code { () throws(EmbeddingError) in
-      _ = try open(directory.path + "/link")
-    } == .environmentInUse)
+    #expect(
+      code { () throws(EmbeddingError) in
+        _ = try open(directory.path + "/link")
+      } == .environmentInUse)
     try environment.close()
     _ = try open(directory.path)
   }
 
   @Test func aFailedOpenLeavesTheDirectoryFree() throws {
-    #expect(code { () throws(EmbeddingError) in
-      _ = try open(directory.path, mapSize: 0)
-    } == .invalidArgument)
+    #expect(
+      code { () throws(EmbeddingError) in
+        _ = try open(directory.path, mapSize: 0)
+      } == .invalidArgument)
     _ = try open(directory.path)
   }
 
@@ -36,12 +39,14 @@ import Testing
     let environment = try open(directory.path)
     let rows = try environment.rows()
     try environment.write { (transaction) throws(EmbeddingError) in
-      #expect(code { () throws(EmbeddingError) in
-        try environment.set(2, 2, in: rows)
-      } == .reentrancy)
-      #expect(code { () throws(EmbeddingError) in
-        try environment.copy(to: directory.path + "/copy", compacting: false)
-      } == .reentrancy)
+      #expect(
+        code { () throws(EmbeddingError) in
+          try environment.set(2, 2, in: rows)
+        } == .reentrancy)
+      #expect(
+        code { () throws(EmbeddingError) in
+          try environment.copy(to: directory.path + "/copy", compacting: false)
+        } == .reentrancy)
       #expect(code { () throws(EmbeddingError) in try environment.close() } == .reentrancy)
       try transaction.put(1, [1], in: rows)
     }
@@ -87,8 +92,9 @@ import Testing
       let reader = try environment.beginRead()
       try environment.close()
       #expect(try reader.get(1, in: rows)?.first == 1)
-      #expect(code { () throws(EmbeddingError) in _ = try open(directory.path) }
-        == .environmentInUse)
+      #expect(
+        code { () throws(EmbeddingError) in _ = try open(directory.path) }
+          == .environmentInUse)
     }
     _ = try open(directory.path)
   }
@@ -101,12 +107,14 @@ import Testing
   }
 
   @Test func readOnlyEnvironmentsMustExistAndRefuseWrites() throws {
-    #expect(code { () throws(EmbeddingError) in
-      _ = try open(directory.path, isReadOnly: true)
-    } == .notFound)
-    #expect(code { () throws(EmbeddingError) in
-      _ = try open(directory.path + "/none", isReadOnly: true)
-    } == .notFound)
+    #expect(
+      code { () throws(EmbeddingError) in
+        _ = try open(directory.path, isReadOnly: true)
+      } == .notFound)
+    #expect(
+      code { () throws(EmbeddingError) in
+        _ = try open(directory.path + "/none", isReadOnly: true)
+      } == .notFound)
     #expect(access(directory.path + "/none", F_OK) != 0)
     do {
       let environment = try open(directory.path)
@@ -115,9 +123,10 @@ import Testing
     let environment = try open(directory.path, isReadOnly: true)
     let rows = try environment.rows()
     #expect(try environment.value(1, in: rows)?.first == 1)
-    #expect(code { () throws(EmbeddingError) in
-      try environment.set(1, 2, in: rows)
-    } == .readOnly)
+    #expect(
+      code { () throws(EmbeddingError) in
+        try environment.set(1, 2, in: rows)
+      } == .readOnly)
   }
 
   @Test func networkFileSystemsAreKnownByTheirNumbers() throws {
@@ -164,9 +173,10 @@ import Testing
     }
     let target = directory.path + "/copies/one"
     try environment.copy(to: target, compacting: compacting)
-    #expect(code { () throws(EmbeddingError) in
-      try environment.copy(to: target, compacting: compacting)
-    } == .alreadyExists)
+    #expect(
+      code { () throws(EmbeddingError) in
+        try environment.copy(to: target, compacting: compacting)
+      } == .alreadyExists)
     let copy = try open(target)
     #expect(try copy.value(0, in: copy.rows())?.count == 5000)
     #expect(try copy.value(1, in: copy.rows()) == nil)
@@ -190,9 +200,10 @@ import Testing
     do {
       let one = try environment.beginRead()
       let two = try environment.beginRead()
-      #expect(code { () throws(EmbeddingError) in
-        _ = try environment.beginRead()
-      } == .readersFull)
+      #expect(
+        code { () throws(EmbeddingError) in
+          _ = try environment.beginRead()
+        } == .readersFull)
       #expect(one.id == two.id)
     }
     _ = try environment.beginRead()

@@ -43,9 +43,10 @@ import Testing
     let environment = try open(directory.path, mapSize: tiny, maximumMapSize: 1 << 20)
     let rows = try environment.rows()
     try environment.set(1, 1, in: rows)
-    #expect(code { () throws(EmbeddingError) in
-      try environment.set(2, 2, count: 2 << 20, in: rows)
-    } == .mapFull)
+    #expect(
+      code { () throws(EmbeddingError) in
+        try environment.set(2, 2, count: 2 << 20, in: rows)
+      } == .mapFull)
     #expect(try environment.value(1, in: rows)?.first == 1)
     #expect(try environment.value(2, in: rows) == nil)
     try environment.set(2, 2, in: rows)
@@ -56,16 +57,18 @@ import Testing
     let rows = try environment.rows()
     try environment.set(1, 1, in: rows)
     try environment.read { (transaction) throws(EmbeddingError) in
-      #expect(code { () throws(EmbeddingError) in
-        try environment.set(2, 2, count: 1 << 20, in: rows)
-      } == .mapFull)
+      #expect(
+        code { () throws(EmbeddingError) in
+          try environment.set(2, 2, count: 1 << 20, in: rows)
+        } == .mapFull)
       #expect(try transaction.get(1, in: rows)?.first == 1)
       try environment.set(3, 3, in: rows)
     }
     let owned = try environment.beginRead()
-    #expect(code { () throws(EmbeddingError) in
-      try environment.set(2, 2, count: 1 << 20, in: rows)
-    } == .mapFull)
+    #expect(
+      code { () throws(EmbeddingError) in
+        try environment.set(2, 2, count: 1 << 20, in: rows)
+      } == .mapFull)
     #expect(try owned.get(3, in: rows)?.first == 3)
   }
 
@@ -74,9 +77,10 @@ import Testing
     let rows = try environment.rows()
     let owned = try environment.beginRead()
     inThreads(1) { _ in
-      #expect(code { () throws(EmbeddingError) in
-        try environment.set(2, 2, count: 1 << 20, in: rows)
-      } == .mapFull)
+      #expect(
+        code { () throws(EmbeddingError) in
+          try environment.set(2, 2, count: 1 << 20, in: rows)
+        } == .mapFull)
     }
     #expect(try owned.get(2, in: rows) == nil)
   }

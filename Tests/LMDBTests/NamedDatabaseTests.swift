@@ -47,9 +47,10 @@ import Testing
     // The number of the handle is given to another database; the old handle must not reach it.
     let other = try environment.rows()
     try environment.set(1, 1, in: other)
-    #expect(code { () throws(EmbeddingError) in
-      _ = try environment.value(1, in: escaped!)
-    } == .notFound)
+    #expect(
+      code { () throws(EmbeddingError) in
+        _ = try environment.value(1, in: escaped!)
+      } == .notFound)
   }
 
   @Test func aDroppedDatabaseIsGoneAndItsHandlesAreRefused() throws {
@@ -57,9 +58,10 @@ import Testing
     let rows = try environment.rows()
     try environment.set(1, 1, in: rows)
     try environment.write { (transaction) throws(EmbeddingError) in try transaction.drop(rows) }
-    #expect(code { () throws(EmbeddingError) in
-      _ = try environment.value(1, in: rows)
-    } == .notFound)
+    #expect(
+      code { () throws(EmbeddingError) in
+        _ = try environment.value(1, in: rows)
+      } == .notFound)
     #expect(try environment.namedDatabase("rows", integerKeys: true, create: false) == nil)
     // Created anew with the other kind of keys, in the same handle number.
     let names = try environment.namedDatabase("rows", integerKeys: false, create: true)!
@@ -67,9 +69,10 @@ import Testing
       try transaction.statistics(of: names).entries
     }
     #expect(entries == 0)
-    #expect(code { () throws(EmbeddingError) in
-      _ = try environment.value(1, in: rows)
-    } == .notFound)
+    #expect(
+      code { () throws(EmbeddingError) in
+        _ = try environment.value(1, in: rows)
+      } == .notFound)
   }
 
   @Test func aDropIsUndoneWithItsTransaction() throws {
@@ -112,9 +115,10 @@ import Testing
     let environment = try open(directory.path)
     try environment.write { (transaction) throws(EmbeddingError) in
       #expect(code { () throws(EmbeddingError) in _ = try environment.rows() } == .reentrancy)
-      #expect(code { () throws(EmbeddingError) in
-        _ = try environment.namedDatabase("rows", integerKeys: true, create: false)
-      } == .reentrancy)
+      #expect(
+        code { () throws(EmbeddingError) in
+          _ = try environment.namedDatabase("rows", integerKeys: true, create: false)
+        } == .reentrancy)
       #expect(try transaction.namedDatabase("rows", integerKeys: true, create: false) == nil)
     }
   }
@@ -128,9 +132,10 @@ import Testing
       ("more", EmbeddingError.Code.invalidConfiguration), ("", .invalidArgument),
       (String(repeating: "x", count: 512), .invalidArgument),
     ] {
-      #expect(code { () throws(EmbeddingError) in
-        _ = try environment.namedDatabase(name, integerKeys: true, create: true)
-      } == expected)
+      #expect(
+        code { () throws(EmbeddingError) in
+          _ = try environment.namedDatabase(name, integerKeys: true, create: true)
+        } == expected)
     }
   }
 

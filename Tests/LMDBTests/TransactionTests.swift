@@ -108,9 +108,10 @@ import Testing
   @Test func keysOfOneTo511BytesAreTakenAndOthersRefused() throws {
     let environment = try open(directory.path)
     let names = try environment.namedDatabase("names", integerKeys: false, create: true)!
-    for (count, expected) in [(0, EmbeddingError.Code.invalidArgument), (1, nil), (511, nil),
-      (512, .invalidArgument)]
-    {
+    for (count, expected) in [
+      (0, EmbeddingError.Code.invalidArgument), (1, nil), (511, nil),
+      (512, .invalidArgument),
+    ] {
       let key = [UInt8](repeating: 1, count: count)
       let put = code { () throws(EmbeddingError) in
         try environment.write { (transaction) throws(EmbeddingError) in
@@ -189,7 +190,8 @@ import Testing
     }
     for key in 0..<100 {
       let expected: [UInt8]? =
-        if key % 2 == 0 { [UInt8](repeating: 7, count: key * 10) } else if key % 3 == 0 { nil } else {
+        if key % 2 == 0 { [UInt8](repeating: 7, count: key * 10) } else if key % 3 == 0 { nil } else
+        {
           [UInt8(key)]
         }
       #expect(try environment.value(UInt64(key), in: rows) == expected)
@@ -211,11 +213,12 @@ import Testing
     try environment.write { (transaction) throws(EmbeddingError) in
       // A refused key leaves the transaction as it was.
       try transaction.put(5, [5], in: rows)
-      #expect(code { () throws(EmbeddingError) in
-        try [UInt8]([1]).withBytes { (value) throws(EmbeddingError) in
-          try transaction.append(UInt64(1), value, in: rows)
-        }
-      } == .invalidArgument)
+      #expect(
+        code { () throws(EmbeddingError) in
+          try [UInt8]([1]).withBytes { (value) throws(EmbeddingError) in
+            try transaction.append(UInt64(1), value, in: rows)
+          }
+        } == .invalidArgument)
     }
     #expect(try environment.value(5, in: rows) == [5])
   }

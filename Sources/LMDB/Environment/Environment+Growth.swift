@@ -96,7 +96,9 @@ extension Environment {
 
   /// The same for a reader, which does not have the right to write.
   func adoptMapSizeForReading() throws(EmbeddingError) {
-    if monitor.withLock({ $0.holdsSlot(currentThread) }) { throw GatePurpose.moveMap.heldByThisThread }
+    if monitor.withLock({ $0.holdsSlot(currentThread) }) {
+      throw GatePurpose.moveMap.heldByThisThread
+    }
     _ = try takeWriter("following another process's growth")
     defer { releaseWriter() }
     try adoptMapSize()
