@@ -83,14 +83,14 @@ extension ExchangeFormat {
     }
     let window = bytes.extracting(
       (space + 1)..<min(bytes.count, space + 1 + min(4096, 4 * header.dimension)))
-    let numeric = window.count { isNumberByte($0) }
+    let numeric = window.countBytes { isNumberByte($0) }
     return numeric * 2 > window.count ? .word2vecText : .word2vecBinary
   }
 
   /// Whether the line could be a row of GloVe: a word and at least one number, no control bytes.
   private static func looksLikeText(_ line: Span<UInt8>) -> Bool {
     guard trailingNumbers(line) > 0 else { return false }
-    return line.count { $0 < 0x20 && $0 != 0x09 } == 0
+    return line.countBytes { $0 < 0x20 && $0 != 0x09 } == 0
   }
 
   private static func isNumberByte(_ byte: UInt8) -> Bool {
@@ -106,7 +106,8 @@ extension ExchangeFormat {
 /// Refuses, by name and with the remedy, what people hand over in place of an exchange format.
 func refuseForeignFormats(_ bytes: Span<UInt8>, name: String) throws(EmbeddingError) {
   func refuse(_ what: String, _ remedy: String) throws(EmbeddingError) {
-    throw EmbeddingError(.unsupportedFormat, "\(name) is \(what), which is not read here. \(remedy)")
+    throw EmbeddingError(
+      .unsupportedFormat, "\(name) is \(what), which is not read here. \(remedy)")
   }
   if bytes.starts(with: Array("FiFu".utf8)) {
     try refuse("a finalfusion file", "Convert it: finalfusion convert -t word2vec in.fifu out.bin")
@@ -141,5 +142,6 @@ private func hex(_ bytes: Span<UInt8>) -> String {
 
 /// Whether `path` ends in `suffix`, by bytes.
 func hasSuffix(_ path: String, _ suffix: String) -> Bool {
-  path.utf8.count > suffix.utf8.count && path.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
+  path.utf8.count > suffix.utf8.count
+    && path.utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
 }

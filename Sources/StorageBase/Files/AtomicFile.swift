@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@
 #elseif canImport(Darwin)
   import Darwin
 #endif
-import Synchronization
 
 /// A file that appears under its name whole and durable, or not at all.
 ///
@@ -58,7 +59,8 @@ package struct AtomicFile: ~Copyable {
     offset += bytes.byteCount
     if buffer.count + bytes.byteCount > bufferSize { try flush() }
     if bytes.byteCount >= bufferSize {
-      try bytes.withUnsafeBytes { (bytes) throws(EmbeddingError) in try writeThrough(bytes, at: nil) }
+      try bytes.withUnsafeBytes { (bytes) throws(EmbeddingError) in try writeThrough(bytes, at: nil)
+      }
     } else {
       bytes.withUnsafeBytes { buffer.append(contentsOf: $0) }
     }

@@ -74,7 +74,8 @@ package final class ByteSource {
     switch input {
     case .stream(let box): box.bytesRead - (end - start)
     case .compressed(let box, _): box.bytesRead
-    case .region(_, let position, let end): (totalBytes ?? 0) - (end - position) - (self.end - start)
+    case .region(_, let position, let end):
+      (totalBytes ?? 0) - (end - position) - (self.end - start)
     }
   }
 

@@ -122,7 +122,8 @@ func fileError(_ message: String, errno: Int32) -> EmbeddingError {
   let cause = SystemErrno(rawValue: errno)
   return switch errno {
   case ENOSPC, EDQUOT:
-    EmbeddingError(.diskFull, "\(message): the disk is full. Make room and try again.", cause: cause)
+    EmbeddingError(
+      .diskFull, "\(message): the disk is full. Make room and try again.", cause: cause)
   case ENOENT, ENOTDIR:
     EmbeddingError(.notFound, "\(message): it does not exist.", cause: cause)
   default:
