@@ -193,14 +193,16 @@ def tensorflow():
         return np.array([v.numpy() for v, _, _ in rows]), np.array(slots)
     write("tf_adam_rows", 0.01, 2 * DIMENSION + 1, adam, adam_state)
 
-    # Keras 3, which is left to sum the duplicates itself.
+    # Keras 3 does not sum duplicates: it adds the square of each one's gradient to the accumulator.
+    # It is given sums here, as Keras 2 and TensorFlow's own optimizers make them.
     k = keras.Variable(FIRST)
     optimizer = keras.optimizers.Adagrad(0.1, initial_accumulator_value=0.1, epsilon=1e-7)
     optimizer.build([k])
 
     def keras_adagrad(lr, ids, g):
         optimizer.learning_rate.assign(lr)
-        slices = tf.IndexedSlices(tf.constant(g), tf.constant(ids, tf.int64),
+        index, sums = summed(ids, g)
+        slices = tf.IndexedSlices(tf.constant(sums), tf.constant(index),
                                   tf.constant([ROWS, DIMENSION], tf.int64))
         optimizer.apply([slices], [k])
     write("keras_adagrad", 0.1, DIMENSION, keras_adagrad,

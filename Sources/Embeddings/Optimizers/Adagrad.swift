@@ -3,8 +3,10 @@ import CKernels
 /// Adagrad: each element's step shrinks with the sum of its squared gradients.
 ///
 /// `a += g*g; w -= lr*g/(sqrt(a) + epsilon)`, the arithmetic of TensorFlow's
-/// `ResourceSparseApplyAdagradV2` and of the Keras optimizer up to TensorFlow 2.10 (Keras 2.11 and
-/// later take `sqrt(a + epsilon)`). To continue a model of
+/// `ResourceSparseApplyAdagradV2`, bit for bit, and of the Keras optimizer up to TensorFlow 2.10.
+/// (Keras 2.11 and later take `sqrt(a + epsilon)`, which hardly differs; Keras 3 also adds the
+/// squares of duplicates one by one to `a`, where here, as in TensorFlow's own optimizers, the
+/// duplicates are summed first.) To continue a model of
 /// - TensorFlow V1 (`tf.compat.v1.train.AdagradOptimizer`): `epsilon: 0`;
 /// - PyTorch (`torch.optim.Adagrad`): `initialAccumulator: 0, epsilon: 1e-10`.
 ///

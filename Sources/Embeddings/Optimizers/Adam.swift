@@ -11,8 +11,12 @@ import CKernels
 /// on every step, also those that are not in the batch, and keeps one `t` for all rows, which a
 /// store cannot; PyTorch's `SparseAdam` leaves the other rows alone but keeps one `t` too. Here each
 /// row counts its own `t`, as in Monolith, Paddle and OpenEmbedding, so that a rare id gets its own
-/// bias correction. For rows that are updated on every step all of them
-/// agree. (PyTorch's dense `Adam` places epsilon elsewhere: `sqrt(v)/sqrt(1 - beta2^t) + epsilon`.)
+/// bias correction. For rows that are updated on every step they all agree. (PyTorch's dense `Adam`
+/// divides by `sqrt(v)/sqrt(1 - beta2^t) + epsilon` instead.)
+///
+/// The bias correction is computed in double and rounded once, and the powers of beta by repeated
+/// squaring, so that they have the same bits on every machine; TensorFlow computes it in float, which
+/// differs by about 1e-6 of a step.
 ///
 /// State: two floats an element and one more, all `m` first, then all `v` (both from 0), then `t`:
 /// **the bits of a UInt32** in the place of a Float, so that it counts exactly (a Float stops at

@@ -1,0 +1,159 @@
+import CKernels
+import Embeddings
+import Testing
+
+/// The variants of the C kernels against one another and against plain Swift, bit for bit. The ones
+/// that this machine cannot run are left out.
+@Suite struct KernelTests {
+  static let dimensions = Array(1...130) + [255, 256, 257, 1000]
+
+  static let variants: [UInt32] = [ck_variant_baseline, ck_variant_avx2, ck_variant_avx512]
+    .filter { ck_kernels_of($0) != nil }.map(\.rawValue)
+
+  static func kernels(_ variant: UInt32) -> ck_kernels {
+    ck_kernels_of(ck_variant(rawValue: variant))!.pointee
+  }
+
+  /// Floats of many magnitudes, some zero, from a stream.
+  static func floats(_ stream: UInt64, _ count: Int) -> [Float] {
+    (0..<count).map { i in
+      let h = mix64(mix64(stream) &+ UInt64(i + 1) &* golden)
+      if h % 17 == 0 { return 0 }
+      return Float(Int32(truncatingIfNeeded: h)) * 0x1p-31 * (h >> 60 == 0 ? 1e-4 : 1)
+    }
+  }
+
+  private func bits(_ floats: [Float]) -> [UInt32] { floats.map(\.bitPattern) }
+
+  private typealias Rows = UnsafePointer<UnsafeMutablePointer<Float>>
+
+  /// Runs `body` on three rows that stand at odd places in one array, and gives the array.
+  private func withRows(
+    dimension: Int, slots: Int, _ body: (Rows, _ gradients: [Float]) -> Void
+  ) -> [Float] {
+    let width = dimension + slots + 1
+    var floats = Self.floats(1, 3 * width)
+    // Accumulators are not negative, and step counts are small.
+    for i in floats.indices where i % width >= dimension + 1 { floats[i] = abs(floats[i]) }
+    for r in 1...3 where slots == 2 * dimension + 1 {
+      floats[r * width - 1] = Float(bitPattern: UInt32(r - 1))
+    }
+    let gradients = Self.floats(2, 3 * dimension)
+    floats.withUnsafeMutableBufferPointer { buffer in
+      let rows = [2, 0, 1].map { buffer.baseAddress! + $0 * width + 1 }
+      rows.withUnsafeBufferPointer { body($0.baseAddress!, gradients) }
+    }
+    return floats
+  }
+
+  /// All the steps of one variant at one dimension.
+  private func steps(_ k: ck_kernels, _ d: Int) -> [[Float]] {
+    [
+      withRows(dimension: d, slots: 0) { k.sgd($0, $1, 3, d, 0.1) },
+      withRows(dimension: d, slots: d) { k.momentum($0, $1, 3, d, 0.1, 0.9, 0) },
+      withRows(dimension: d, slots: d) { k.momentum($0, $1, 3, d, 0.1, 0.9, 1) },
+      withRows(dimension: d, slots: d) { k.adagrad($0, $1, 3, d, 0.1, 1e-7) },
+      withRows(dimension: d, slots: 1) { k.rowwise_adagrad($0, $1, 3, d, 0.1, 1e-10) },
+      withRows(dimension: d, slots: 2 * d) { k.ftrl($0, $1, 3, d, 0.1, 0.3, 0.1, 0.01) },
+      withRows(dimension: d, slots: 2 * d + 1) { k.adam($0, $1, 3, d, 0.1, 0.9, 0.999, 1e-8) },
+    ]
+  }
+
+  @Test(arguments: variants) func everyOptimizerStepGivesTheSameBits(_ variant: UInt32) {
+    let (baseline, kernels) = (Self.kernels(0), Self.kernels(variant))
+    for d in Self.dimensions {
+      for (a, b) in zip(steps(baseline, d), steps(kernels, d)) {
+        #expect(bits(a) == bits(b), "dimension \(d)")
+      }
+    }
+  }
+
+  @Test(arguments: variants) func adagradEqualsPlainSwift(_ variant: UInt32) {
+    let kernels = Self.kernels(variant)
+    for d in Self.dimensions {
+      let expected = withRows(dimension: d, slots: d) { rows, gradients in
+        for r in 0..<3 {
+          for i in 0..<d {
+            let g = gradients[r * d + i]
+            rows[r][d + i] += g * g
+            rows[r][i] -= 0.1 * g / (rows[r][d + i].squareRoot() + 1e-7)
+          }
+        }
+      }
+      let found = withRows(dimension: d, slots: d) { kernels.adagrad($0, $1, 3, d, 0.1, 1e-7) }
+      #expect(bits(found) == bits(expected), "dimension \(d)")
+    }
+  }
+
+  /// The documented order: 16 lanes, then halves on halves.
+  private func dot(_ x: [Float], _ y: [Float]) -> Float {
+    var lanes = [Float](repeating: 0, count: 16)
+    for i in x.indices { lanes[i % 16] += x[i] * y[i] }
+    for half in [8, 4, 2, 1] {
+      for j in 0..<half { lanes[j] += lanes[j + half] }
+    }
+    return lanes[0]
+  }
+
+  @Test(arguments: variants) func dotProductsFollowTheFixedOrder(_ variant: UInt32) {
+    let kernels = Self.kernels(variant)
+    #expect(kernels.dot([0 as Float], [0 as Float], 0) == 0)
+    for d in Self.dimensions {
+      let query = Self.floats(3, d)
+      let rows = (0..<3).map { Self.floats(4 + UInt64($0), d) }
+      // Records of odd size, so that most rows are unaligned.
+      let stride = 4 * d + 9
+      var block = [UInt8](repeating: 0xFF, count: 3 * stride)
+      for (r, row) in rows.enumerated() {
+        row.withUnsafeBytes {
+          block.replaceSubrange(r * stride + 3..<r * stride + 3 + 4 * d, with: $0)
+        }
+      }
+      var scores = [Float](repeating: .nan, count: 3)
+      block.withUnsafeBytes {
+        kernels.dot_rows(query, $0.baseAddress! + 3, stride, 3, d, &scores)
+      }
+      #expect(bits(scores) == rows.map { dot(query, $0).bitPattern }, "dimension \(d)")
+      #expect(kernels.dot(query, rows[0], d).bitPattern == scores[0].bitPattern)
+      #expect(kernels.dot(query, query, d).bitPattern == dot(query, query).bitPattern)
+    }
+  }
+
+  @Test(arguments: variants) func sumsAndGathersAreExact(_ variant: UInt32) {
+    let kernels = Self.kernels(variant)
+    for d in Self.dimensions {
+      var (a, b) = (Self.floats(7, d), Self.floats(8, d))
+      let expected = zip(a, b).map(+)
+      kernels.add(&a, b, d)
+      #expect(bits(a) == bits(expected))
+      var output = [Float](repeating: .nan, count: 2 * d + 1)
+      a.withUnsafeMutableBufferPointer { a in
+        b.withUnsafeMutableBufferPointer { b in
+          let rows = [UnsafePointer(b.baseAddress!), UnsafePointer(a.baseAddress!)]
+          kernels.gather(rows, 2, d, &output)
+        }
+      }
+      #expect(bits(Array(output.dropLast())) == bits(b + a))
+      #expect(output[2 * d].isNaN)
+    }
+  }
+
+  @Test(arguments: variants) func uniformFillsStopAtTheEnd(_ variant: UInt32) {
+    let kernels = Self.kernels(variant)
+    for d in Self.dimensions {
+      var whole = [Float](repeating: .nan, count: d + 1)
+      kernels.uniform(&whole, d, 42, 0.5, 1.5, -1, 2)
+      #expect(whole[d].isNaN)
+      let expected = (0..<d).map { i in
+        let h = mix64(42 &+ UInt64(i / 2 + 1) &* golden)
+        let x = 0.5 + Float(Int32(truncatingIfNeeded: i % 2 == 0 ? h : h >> 32)) * (1.5 / 0x1p31)
+        return min(max(x, -1), 2)
+      }
+      #expect(bits(Array(whole.dropLast())) == bits(expected), "dimension \(d)")
+    }
+  }
+
+  @Test func chosenVariantIsTheBestThatRuns() {
+    #expect(ck_chosen_variant().rawValue == Self.variants.last)
+  }
+}
