@@ -55,7 +55,7 @@ package final class SamplerState: Sendable {
   package init(rankTolerance: Double = 0.1) { self.rankTolerance = rankTolerance }
 
   /// Notes that commit `next` comes straight after commit `previous`, and changes frequencies in
-  /// `changedBlocks` alone. (Blocks added or removed at the end need not be named.)
+  /// `changedBlocks` alone. (Blocks that the table grew or shrank by need not be named.)
   ///
   /// To be called just before the commit can be seen: calls at work then find either the weights of
   /// the commit before it, or what it takes to renew them. Should the commit fail, the next one is

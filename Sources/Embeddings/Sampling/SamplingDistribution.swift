@@ -7,9 +7,10 @@ public enum SamplingDistribution: Sendable, Hashable {
   /// By rank in the order of falling frequency, rank 0 being the most frequent row:
   /// `P(k) = ln((k + 2) / (k + 1)) / ln(rows + 1)`, TensorFlow's log-uniform candidate sampler.
   ///
-  /// The rank order takes 8 bytes of memory a row and a pass over the table to build; it is built
-  /// at the first draw and again once the table has changed enough (see the documentation of
-  /// sampling), so that ranks follow the frequencies with some delay. At most 2^32 rows.
+  /// The rank order takes 8 bytes of memory a row and a pass over the table to build, so it is not
+  /// built with every commit but at the first draw, and again once the number of rows or of updates
+  /// has changed by more than 10 %. Until then ranks lag behind the frequencies, and a process that
+  /// has just opened the table may draw otherwise than one with an older order. At most 2^32 rows.
   case logUniform
   /// In proportion to `frequency^distortion`; 0.75 is word2vec's, 1 follows the data, 0 makes all
   /// rows that were updated at least once alike.

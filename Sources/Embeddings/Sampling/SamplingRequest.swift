@@ -11,9 +11,10 @@ public struct SamplingRequest: Sendable, Hashable {
   /// Whether a draw that hits a positive is thrown away and drawn again. If not, such negatives
   /// stay in the list and are named by ``CandidateSample/accidentalHits``.
   public var excludesPositives: Bool
-  /// The seed. The same seed over the same stored state gives the same sample on the same
-  /// platform; log-uniform and most unigram draws use the C library's `exp`, `log` and `pow`, so
-  /// that another C library may give another sample.
+  /// The seed. The same seed over the same stored state gives the same sample (log-uniform: with
+  /// the same rank order, see ``SamplingDistribution/logUniform``). Log-uniform sampling, distortions
+  /// other than 0, 0.5, 0.75 and 1, and requests that would draw most of a table use the C library's
+  /// `exp`, `log` and `pow`: with another C library their samples may differ.
   public var seed: UInt64
 
   /// Creates a request; the defaults are those of sampled softmax.
