@@ -26,3 +26,12 @@ package func mix64(_ value: UInt64) -> UInt64 {
 
 /// 2^64 divided by the golden ratio: the increment of SplitMix64.
 @inlinable package var golden: UInt64 { 0x9E37_79B9_7F4A_7C15 }
+
+extension [UInt8] {
+  /// Lends the bytes; unlike `withUnsafeBytes`, with the type of the error kept.
+  package func withBytes<R>(
+    _ body: (UnsafeRawBufferPointer) throws(EmbeddingError) -> R
+  ) throws(EmbeddingError) -> R {
+    try span.bytes.withUnsafeBytes(body)
+  }
+}

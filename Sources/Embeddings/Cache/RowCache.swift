@@ -6,11 +6,19 @@ import Synchronization
 /// Rows are spread over shards by their hash; each has a lock of its own, which a batch takes once
 /// for all of its rows there.
 final class RowCache: Sendable {
-  final class Shard: Sendable {
-    let rows: Mutex<RowShard>
+  final class Shard: @unchecked Sendable {
+    // Unchecked: `rows` is only touched under `lock`. A `Mutex<RowShard>` would say so by itself,
+    // but refuses bodies that work with the memory of the calling batch as well.
+    private let lock = Mutex(())
+    private var rows: RowShard
 
     init(layout: CacheLayout, budget: CacheBudget) {
-      rows = Mutex(RowShard(layout: layout, budget: budget))
+      rows = RowShard(layout: layout, budget: budget)
+    }
+
+    /// Lends the shard to `body`, to which it belongs alone meanwhile.
+    func withRows<R>(_ body: (inout RowShard) -> R) -> R {
+      lock.withLock { _ in body(&rows) }
     }
   }
 
@@ -50,17 +58,17 @@ final class RowCache: Sendable {
 
   /// Bytes of slabs that this table holds.
   var slabBytes: Int {
-    shards.reduce(0) { $0 + $1.rows.withLock { $0.liveSlabCount * layout.slabBytes } }
+    shards.reduce(0) { $0 + $1.withRows { $0.liveSlabCount * layout.slabBytes } }
   }
 
   /// Rows in the cache.
-  var rowCount: Int { shards.reduce(0) { $0 + $1.rows.withLock { $0.occupiedCount } } }
+  var rowCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.occupiedCount } } }
 
   /// Rows that wait for a commit.
-  var dirtyCount: Int { shards.reduce(0) { $0 + $1.rows.withLock { $0.dirtySlots.count } } }
+  var dirtyCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.dirtySlots.count } } }
 
   /// Forgets every row; those that wait for a commit too.
   func removeAll() {
-    for shard in shards { shard.rows.withLock { $0.removeAllRows() } }
+    for shard in shards { shard.withRows { $0.removeAllRows() } }
   }
 }

@@ -70,7 +70,7 @@ struct RowShard: ~Copyable {
   }
 
   deinit {
-    removeAllRows()
+    freeSlabs()
     slabs.deallocate()
     index.deallocate()
   }
@@ -167,8 +167,8 @@ struct RowShard: ~Copyable {
     return slot
   }
 
-  /// Gives all memory back; every row is forgotten, dirty ones too.
-  mutating func removeAllRows() {
+  /// Gives the slabs and ids back.
+  private func freeSlabs() {
     for number in 0..<slabCount {
       guard let memory = slabs[number] else { continue }
       if layout.hasBytes {
@@ -178,28 +178,26 @@ struct RowShard: ~Copyable {
           releaseID(slot)
         }
       }
-      Glibc.free(memory)
+      releaseSlab(memory)
       slabs[number] = nil
       budget.release(layout.slabBytes + 8)
     }
-    slabCount = 0
+    budget.release((indexMask + 1 - 16) * 8)
     budget.addDirty(-dirtySlots.count * layout.rowBytes)
+  }
+
+  /// Gives all memory back; every row is forgotten, dirty ones too.
+  mutating func removeAllRows() {
+    freeSlabs()
+    slabCount = 0
     dirtySlots = []
     freeSlot = -1
     occupiedCount = 0
     hand = 0
-    budget.release((indexMask + 1 - 16) * 8)
     index.deallocate()
     index = .allocate(capacity: 16)
     index.initialize(repeating: 0, count: 16)
     indexMask = 15
-  }
-
-  /// Drops clean slabs until at most `bytes` are used; nothing may be dirty.
-  mutating func shrink(toBytes bytes: Int) {
-    precondition(dirtySlots.isEmpty, "a cache is only shrunk after a commit")
-    guard liveSlabCount * layout.slabBytes > bytes else { return }
-    removeAllRows()
   }
 
   // MARK: Ids
@@ -216,10 +214,13 @@ struct RowShard: ~Copyable {
     return true
   }
 
-  mutating func releaseID(_ slot: Int) {
+  func releaseID(_ slot: Int) {
     guard let memory = idPointer(slot).pointee else { return }
     budget.release(Self.idAllocation(Int(memory.load(as: UInt32.self))))
     memory.deallocate()
     idPointer(slot).pointee = nil
   }
 }
+
+/// `free`, which `RowShard` has a function of its own by the name of.
+private func releaseSlab(_ memory: UnsafeMutableRawPointer) { free(memory) }

@@ -65,7 +65,7 @@ struct BlockEdits: ~Copyable {
     let index = storage.layout.place(ofRow: row.row).index
     let old = buffer.view(number: number).frequency(index)
     var frequency: UInt64 = 0
-    cache.shards[Int(row.shard)].rows.withLock { rows in
+    cache.shards[Int(row.shard)].withRows { rows in
       let header = rows.header(Int(row.slot)).pointee
       let floats = rows.floats(Int(row.slot))
       frequency = header.frequency

@@ -22,7 +22,7 @@ public struct CommittedView: ~Copyable {
     let prefix = Array(TableRecord.prefix.utf8)
     return try transaction.withCursor(database.meta) { (cursor) throws(EmbeddingError) in
       var names: [String] = []
-      var entry = try prefix.withUnsafeBytes { (prefix) throws(EmbeddingError) in
+      var entry = try prefix.withBytes { (prefix) throws(EmbeddingError) in
         try cursor.seek(atOrAfter: prefix)
       }
       while let (key, _) = entry, key.starts(with: prefix) {

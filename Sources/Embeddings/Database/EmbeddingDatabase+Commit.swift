@@ -138,7 +138,7 @@ extension EmbeddingDatabase {
   ) {
     for table in openTables.withLock({ Array($0.values) }) {
       let blocks = changed.first { $0.table == table.number }?.blocks ?? []
-      table.sampler.commitApplied(from: previous, to: next, changedBlocks: blocks)
+      table.sampler.noteCommit(from: previous, to: next, changedBlocks: blocks)
     }
   }
 }

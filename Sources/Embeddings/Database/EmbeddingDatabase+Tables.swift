@@ -98,7 +98,7 @@ extension EmbeddingDatabase {
       try environment.write { (transaction) throws(EmbeddingError) in
         try transaction.drop(core.storage.ids)
         try transaction.drop(core.storage.blocks)
-        _ = try Array(TableRecord.key(name).utf8).withUnsafeBytes { (key) throws(EmbeddingError) in
+        _ = try Array(TableRecord.key(name).utf8).withBytes { (key) throws(EmbeddingError) in
           try transaction.delete(key, in: meta)
         }
       }

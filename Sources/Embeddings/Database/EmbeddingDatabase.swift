@@ -142,7 +142,7 @@ public final class EmbeddingDatabase: Sendable {
     // A key of more than 511 bytes is of no record.
     let key = Array(key.utf8)
     guard key.count <= maximumKeySize else { return nil }
-    return try key.withUnsafeBytes { (key) throws(EmbeddingError) in
+    return try key.withBytes { (key) throws(EmbeddingError) in
       try transaction.get(key, in: tree)
     }
   }
@@ -151,8 +151,8 @@ public final class EmbeddingDatabase: Sendable {
     _ value: [UInt8], under key: String, in tree: NamedDatabase,
     _ transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    try Array(key.utf8).withUnsafeBytes { (key) throws(EmbeddingError) in
-      try value.withUnsafeBytes { (value) throws(EmbeddingError) in
+    try Array(key.utf8).withBytes { (key) throws(EmbeddingError) in
+      try value.withBytes { (value) throws(EmbeddingError) in
         try transaction.put(key, value, in: tree)
       }
     }

@@ -8,20 +8,15 @@ extension TableCommit {
   private func withKey<R>(
     _ row: DirtyRow, _ body: (RowKey) throws(EmbeddingError) -> R
   ) throws(EmbeddingError) -> R {
-    let key = table.cache.shards[Int(row.shard)].rows.withLock { rows in
+    let key = table.cache.shards[Int(row.shard)].withRows { rows in
       let slot = Int(row.slot)
       // The bytes outlive the lock: nothing is evicted while the gate is closed.
       let bytes =
         rows.layout.hasBytes
         ? rows.idBytes(slot) : UnsafeRawBufferPointer(start: nil, count: 0)
-      return UncheckedKey(key: RowKey(key: rows.header(slot).pointee.key, bytes: bytes))
+      return RowKey(key: rows.header(slot).pointee.key, bytes: bytes)
     }
-    return try body(key.key)
-  }
-
-  private struct UncheckedKey: @unchecked Sendable {
-    // Unchecked: see `withKey`.
-    let key: RowKey
+    return try body(key)
   }
 
   func deleteID(
@@ -38,7 +33,7 @@ extension TableCommit {
       if rest.isEmpty {
         try transaction.delete(treeKey, in: storage.ids)
       } else {
-        try rest.withUnsafeBytes { (rest) throws(EmbeddingError) in
+        try rest.withBytes { (rest) throws(EmbeddingError) in
           try transaction.put(treeKey, rest, in: storage.ids)
         }
       }
@@ -87,7 +82,7 @@ extension TableCommit {
       let moved =
         storage.idType == .int64
         ? withUnsafeBytes(of: to) { Array($0) } : IDEntries(value: value).moving(row: from, to: to)
-      try moved.withUnsafeBytes { (moved) throws(EmbeddingError) in
+      try moved.withBytes { (moved) throws(EmbeddingError) in
         try transaction.put(treeKey, moved, in: storage.ids)
       }
       moves.append((key, from, to))
@@ -116,7 +111,7 @@ extension TableStorage {
     let treeKey = treeKey(key.key)
     switch idType {
     case .int64:
-      try withUnsafeBytes(of: row) { (value) throws(EmbeddingError) in
+      try withUnsafeBytes(of: row, { Array($0) }).withBytes { (value) throws(EmbeddingError) in
         try transaction.put(treeKey, value, in: ids)
       }
     case .bytes:
@@ -124,7 +119,7 @@ extension TableStorage {
       let value =
         existing.map { IDEntries(value: $0).appending(row: row, bytes: key.bytes) }
         ?? IDEntries.encode(row: row, bytes: key.bytes)
-      try value.withUnsafeBytes { (value) throws(EmbeddingError) in
+      try value.withBytes { (value) throws(EmbeddingError) in
         try transaction.put(treeKey, value, in: ids)
       }
     }

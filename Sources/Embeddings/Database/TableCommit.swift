@@ -36,7 +36,7 @@ struct TableCommit {
   init(_ table: TableCore) {
     self.table = table
     for (number, shard) in table.cache.shards.enumerated() {
-      shard.rows.withLock { rows in
+      shard.withRows { rows in
         hasDirty = hasDirty || !rows.dirtySlots.isEmpty
         for slot in rows.dirtySlots {
           let header = rows.header(Int(slot)).pointee
@@ -72,7 +72,7 @@ struct TableCommit {
   private func header<R>(
     _ row: DirtyRow, _ body: (UnsafeMutablePointer<RowHeader>) -> R
   ) -> R {
-    table.cache.shards[Int(row.shard)].rows.withLock { body($0.header(Int(row.slot))) }
+    table.cache.shards[Int(row.shard)].withRows { body($0.header(Int(row.slot))) }
   }
 
   // MARK: Writing
@@ -122,12 +122,12 @@ struct TableCommit {
   func finish(_ result: Result) {
     for row in result.numbered { header(row) { $0.pointee.row = row.row } }
     for move in result.moves {
-      table.cache.shard(ofKey: move.key).rows.withLock { rows in
+      table.cache.shard(ofKey: move.key).withRows { rows in
         let slot = rows.find(key: move.key, row: move.from)
         if slot >= 0 { rows.header(slot).pointee.row = move.to }
       }
     }
-    for shard in table.cache.shards { shard.rows.withLock { $0.markCommitted() } }
+    for shard in table.cache.shards { shard.withRows { $0.markCommitted() } }
     table.state.withLock { $0.record = result.record }
     table.uncommittedRows.store(0, ordering: .relaxed)
   }

@@ -3,7 +3,7 @@
 ///
 ///     let words = TableConfiguration(
 ///       dimension: 64, idType: .bytes,
-///       initializer: .uniform(-0.05, 0.05), optimizer: .adagrad(learningRate: 0.05))
+///       initializer: .uniform(-0.05...0.05), optimizer: .adagrad(learningRate: 0.05))
 public struct TableConfiguration: Sendable {
   /// Floats in each vector, 1 to ``maximumDimension``.
   public var dimension: Int
@@ -28,7 +28,7 @@ public struct TableConfiguration: Sendable {
   /// Creates a configuration. Vectors start uniformly in -0.05 to 0.05 by default, as in Keras.
   public init(
     dimension: Int, idType: IDType = .bytes,
-    initializer: Initializer = .uniform(-0.05, 0.05), seed: UInt64 = 0,
+    initializer: Initializer = .uniform(-0.05...0.05), seed: UInt64 = 0,
     optimizer: any Optimizer = .adagrad()
   ) {
     self.dimension = dimension

@@ -68,7 +68,7 @@ extension EmbeddingTable {
     for (number, shard) in cache.shards.enumerated() {
       let range = scratch.starts[number]..<scratch.starts[number + 1]
       if range.isEmpty { continue }
-      shard.rows.withLock { body(&$0, range) }
+      shard.withRows { body(&$0, range) }
     }
   }
 }

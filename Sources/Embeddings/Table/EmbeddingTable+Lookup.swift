@@ -1,5 +1,6 @@
 import LMDB
 public import StorageBase
+import Synchronization
 
 extension EmbeddingTable {
   /// Copies the vectors of `ids` into `vectors`, row-major `[n, dimension]` in batch order.
@@ -32,7 +33,7 @@ extension EmbeddingTable {
       for (number, shard) in cache.shards.enumerated() {
         let range = scratch.starts[number]..<scratch.starts[number + 1]
         if range.isEmpty { continue }
-        shard.rows.withLock { rows in
+        shard.withRows { rows in
           rows.forEachSlot(in: range, of: ids, scratch, prefetchedFloats: dimension) {
             rows, i, key, slot in
             if slot < 0 {

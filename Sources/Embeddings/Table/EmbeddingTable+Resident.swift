@@ -33,7 +33,7 @@ extension EmbeddingTable {
     for (number, shard) in cache.shards.enumerated() {
       let range = scratch.starts[number]..<scratch.starts[number + 1]
       if range.isEmpty { continue }
-      shard.rows.withLock { rows in
+      shard.withRows { rows in
         rows.forEachSlot(in: range, of: ids, scratch, prefetchedFloats: 0) { rows, i, key, slot in
           if slot < 0 {
             scratch.misses.append(UInt32(i))
@@ -147,7 +147,7 @@ extension EmbeddingTable {
           let block = try storage.block(place.block, in: transaction)
           stored = StoredRow(row: row, block: block, index: place.index)
         }
-        let isDone = cache.shards[cache.shardNumber(scratch.hashes[i])].rows.withLock { rows in
+        let isDone = cache.shards[cache.shardNumber(scratch.hashes[i])].withRows { rows in
           body(&rows, i, key, rows.find(key), stored)
         }
         if !isDone { return .needsCommit }

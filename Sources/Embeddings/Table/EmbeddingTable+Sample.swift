@@ -33,9 +33,10 @@ struct CommittedRows: SamplingSource, ~Copyable {
   let totalFrequency: UInt64
 
   init(of table: EmbeddingTable) throws(EmbeddingError) {
-    view = try table.database.beginView()
-    storage = table.storage
+    let view = try table.database.beginView()
     let record = try view.tableRecord(table.name)
+    self.view = view
+    storage = table.storage
     count = Int(record.rowCount)
     totalFrequency = record.totalFrequency
   }

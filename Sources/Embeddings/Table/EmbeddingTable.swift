@@ -1,5 +1,5 @@
 import LMDB
-public import StorageBase
+import StorageBase
 import Synchronization
 
 /// One table of an ``EmbeddingDatabase``: the durable backend of ``EmbeddingStore``.
