@@ -69,7 +69,9 @@ extension Environment {
         return state.environment!
       }
       // The writer waits for the readers to leave, and this thread is one of them.
-      guard !(state.isGateClosed && state.holdsSlot(thread)) else { throw blockedGrowth }
+      guard !(state.isGateClosed && state.holdsSlot(thread)) else {
+        throw GatePurpose.moveMap.heldByThisThread
+      }
       return nil
     }
     return environment!

@@ -81,7 +81,7 @@ extension Environment {
       progress.isFinished = true
     } else {
       // Removing a database closes its handle at once, for every reader too: none may be looking.
-      code = try withGateClosed { (_) throws(EmbeddingError) -> Int32 in
+      code = try withGateClosed(for: .dropDatabase) { (_) throws(EmbeddingError) -> Int32 in
         forget(progress.dropped)
         for database in progress.dropped {
           try check(mdb_drop(raw, database, 1), "dropping a named database")

@@ -15,6 +15,7 @@ package protocol ReadableTransaction: ~Copyable {
 extension ReadableTransaction where Self: ~Copyable {
   /// The value of `key` in a database with integer keys, nil where there is none. Traps where the
   /// database has byte-string keys.
+  @inlinable
   package func get(
     _ key: UInt64, in database: NamedDatabase
   ) throws(EmbeddingError) -> UnsafeRawBufferPointer? {
@@ -23,6 +24,7 @@ extension ReadableTransaction where Self: ~Copyable {
 
   /// The value of `key` (1 to 511 bytes) in a database with byte-string keys, nil where there is
   /// none. Traps where the database has integer keys.
+  @inlinable
   package func get(
     _ key: UnsafeRawBufferPointer, in database: NamedDatabase
   ) throws(EmbeddingError) -> UnsafeRawBufferPointer? {
@@ -35,6 +37,7 @@ extension ReadableTransaction where Self: ~Copyable {
   }
 
   /// Lends a cursor over `database`.
+  @inlinable
   package func withCursor<R>(
     _ database: NamedDatabase, _ body: (borrowing Cursor) throws(EmbeddingError) -> R
   ) throws(EmbeddingError) -> R {

@@ -17,7 +17,7 @@ package struct TransactionHandle: @unchecked Sendable {
     else { throw staleHandle(database) }
   }
 
-  package func get(
+  @usableFromInline package func get(
     _ key: UInt64, in database: NamedDatabase
   ) throws(EmbeddingError) -> UnsafeRawBufferPointer? {
     precondition(database.hasIntegerKeys, "the named database has byte-string keys")
@@ -31,7 +31,7 @@ package struct TransactionHandle: @unchecked Sendable {
     return try found(code, value)
   }
 
-  package func get(
+  @usableFromInline package func get(
     _ key: UnsafeRawBufferPointer, in database: NamedDatabase
   ) throws(EmbeddingError) -> UnsafeRawBufferPointer? {
     var key = try keyValue(key, database)
@@ -49,7 +49,7 @@ package struct TransactionHandle: @unchecked Sendable {
       leafPages: stat.ms_leaf_pages, overflowPages: stat.ms_overflow_pages)
   }
 
-  package func withCursor<R>(
+  @usableFromInline package func withCursor<R>(
     _ database: NamedDatabase, _ progress: WriteProgress?,
     _ body: (borrowing Cursor) throws(EmbeddingError) -> R
   ) throws(EmbeddingError) -> R {
