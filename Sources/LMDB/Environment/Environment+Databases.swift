@@ -50,7 +50,8 @@ extension Environment {
     guard !name.isEmpty, name.utf8.count <= maximumKeySize, !name.utf8.contains(0) else {
       throw EmbeddingError(
         .invalidArgument,
-        "the name of a database has 1 to \(maximumKeySize) bytes, none of them zero: not \"\(name)\""
+        "the name of a database has 1 to \(maximumKeySize) bytes, none of them zero, unlike "
+          + "\"\(name)\": choose another"
       )
     }
     var flags = integerKeys ? MDB_INTEGERKEY : 0

@@ -6,7 +6,7 @@ extension Environment {
   /// Decides what a failed write or commit means, and throws it.
   ///
   /// LMDB commits in three steps: it writes the changed pages to free places of the file, syncs
-  /// them, and writes the meta page that names them. Its return code does not say which step failed.
+  /// them, and writes the meta page that names them. Its return code does not say which failed.
   ///
   /// 1. **The meta page.** LMDB marks the environment as failed, and every begin gives
   ///    `MDB_PANIC`. The old or the new commit may be on the medium: poisoned, always.

@@ -27,7 +27,8 @@ func checkFileSystem(of path: String) throws(EmbeddingError) {
       + "set allowsUnsafeFileSystem if no other machine ever opens it")
 }
 
-/// Whether the file system of the open file has no room left for another page.
+/// Whether the file system of the open file has no room to speak of: less than 1 MiB, since a short
+/// write may leave a little.
 func isDiskFull(descriptor: Int32) -> Bool {
   var room = statvfs()
   guard fstatvfs(descriptor, &room) == 0 else { return false }
