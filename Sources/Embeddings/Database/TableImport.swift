@@ -9,10 +9,10 @@ struct TableImport: ~Copyable {
 
   private let table: TableCore
   private let options: ImportOptions
+  private let writer: ImportedRowWriter
   private var record: TableRecord
   /// The rows that the table had before: those with a lower number are not from this import.
   private let countBefore: UInt64
-  private let initialSlots: [Float]
   private var summary = ImportSummary()
   /// The block at the end of the table, being filled.
   private var tail: BlockBuffer
@@ -25,7 +25,8 @@ struct TableImport: ~Copyable {
     self.options = options
     self.record = record
     countBefore = record.rowCount
-    initialSlots = table.state.withLock { $0.initialSlots }
+    writer = ImportedRowWriter(
+      initialSlots: table.state.withLock { $0.initialSlots }, step: options.step)
     tail = BlockBuffer(layout: table.storage.layout)
   }
 
@@ -149,8 +150,8 @@ struct TableImport: ~Copyable {
       }
       tailNumber = place.block
     }
-    record.totalFrequency &+= set(
-      batch, i, key: key, in: &tail, number: place.block, index: place.index, isNew: true)
+    record.totalFrequency &+= writer.set(
+      batch, i, key: key, in: &tail, index: place.index, isNew: true)
     record.rowCount += 1
   }
 
@@ -181,9 +182,8 @@ struct TableImport: ~Copyable {
       while k < sorted.count, storage.layout.place(ofRow: sorted[k].row).block == number {
         let index = storage.layout.place(ofRow: sorted[k].row).index
         let key = buffer.view(number: number).key(index)
-        record.totalFrequency &+= set(
-          batch, sorted[k].position, key: key, in: &buffer, number: number, index: index,
-          isNew: false)
+        record.totalFrequency &+= writer.set(
+          batch, sorted[k].position, key: key, in: &buffer, index: index, isNew: false)
         k += 1
       }
       buffer.seal(number: number)
@@ -191,17 +191,32 @@ struct TableImport: ~Copyable {
     }
   }
 
+  /// Writes what is left, and returns what was done and the table's new record.
+  mutating func finish(
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
+    try flushTail(in: transaction)
+    return (summary, record)
+  }
+}
+
+/// Puts rows of a batch to import into blocks.
+private struct ImportedRowWriter {
+  /// The slots of a row whose source has none.
+  let initialSlots: [Float]
+  /// The last step of such a row.
+  let step: Int64
+
   /// Sets a row of a block from row `i` of the batch; what the batch has not stays as it was, or
   /// starts anew in a new row. Returns the change of the row's frequency.
-  private func set(
+  func set(
     _ batch: borrowing RowBatch, _ i: Int, key: UInt64, in buffer: inout BlockBuffer,
-    number: UInt64, index: Int, isNew: Bool
+    index: Int, isNew: Bool
   ) -> UInt64 {
-    let layout = table.storage.layout
-    let old = buffer.view(number: number)
-    let oldFrequency = isNew ? 0 : old.frequency(index)
+    let layout = buffer.layout
+    let oldFrequency = isNew ? 0 : buffer.view(number: 0).frequency(index)
     let frequency = batch.frequencies.isEmpty ? oldFrequency : batch.frequencies[i]
-    let lastStep = batch.lastSteps.isEmpty ? options.step : batch.lastSteps[i]
+    let lastStep = batch.lastSteps.isEmpty ? step : batch.lastSteps[i]
     buffer.setFixed(index, key: key, frequency: frequency, lastStep: lastStep)
     batch.vectors.withUnsafeBufferPointer {
       buffer.setVector(index, from: $0.baseAddress.unsafelyUnwrapped + i * layout.dimension)
@@ -218,14 +233,6 @@ struct TableImport: ~Copyable {
       }
     }
     return frequency &- oldFrequency
-  }
-
-  /// Writes what is left, and returns what was done and the table's new record.
-  mutating func finish(
-    in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
-    try flushTail(in: transaction)
-    return (summary, record)
   }
 }
 
