@@ -59,7 +59,12 @@ extension ExchangeFormat {
     }
     let first = bytes.line(from: 0)
     guard let header = TextHeader(bytes.extracting(first.range)) else {
-      if looksLikeText(bytes.extracting(first.range)) { return .glove }
+      // Of a line that goes on beyond the bytes at hand, the last number may be cut.
+      let line = bytes.extracting(first.range)
+      let whole =
+        first.isComplete || line.count < peekLength
+        ? line.count : line.fieldStart(before: line.count)
+      if looksLikeText(line.extracting(..<whole)) { return .glove }
       throw EmbeddingError(
         .unsupportedFormat,
         "\(name) is of no format known here; it begins with the bytes \(hex(bytes)). Readable are "
@@ -125,6 +130,12 @@ func refuseForeignFormats(_ bytes: Span<UInt8>, name: String) throws(EmbeddingEr
   }
   if bytes.starts(with: [0x1F, 0x8B]) {
     try refuse("gzip-compressed", "Decompress it (gunzip), or compress it with zstd instead.")
+  }
+  if bytes.starts(with: [0xEF, 0xBB, 0xBF]) || bytes.starts(with: [0xFF, 0xFE])
+    || bytes.starts(with: [0xFE, 0xFF])
+  {
+    try refuse(
+      "text that begins with a byte order mark", "Save it as UTF-8 without a byte order mark.")
   }
   if bytes.count > 1, bytes[0] == 0x80, (2...5).contains(bytes[1]) {
     try refuse(

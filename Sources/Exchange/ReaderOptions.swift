@@ -4,8 +4,8 @@ package import StorageBase
 package struct ReaderOptions: Sendable {
   /// The format; nil detects it by content (and TFRA pairs by name).
   package var format: ExchangeFormat?
-  /// A file with the id of each row, for npy, safetensors and TFRA: text with one id a line, or a
-  /// one-dimensional npy of integers. Without it rows of npy are numbered from 0.
+  /// A file with the id of each row, for npy and safetensors: text with one id a line, or a one-dimensional
+  /// npy of integers. Without it, and without ids of its own, a matrix has its rows numbered from 0.
   package var idsPath: String?
   /// The tensor with the vectors, for safetensors; nil takes the only two-dimensional one.
   package var tensorName: String?

@@ -53,6 +53,7 @@ package func openRowWriter(
       "\(count) rows of dimension \(dimension) cannot be written; the count must be 0 or more, "
         + "and the dimension within 1...\(Limits.dimension).")
   }
+  try check(options, for: format)
   let tally = RowTally(path: path, count: count, dimension: dimension, idType: idType)
   switch format {
   case .word2vecText, .fastText, .glove:
@@ -65,6 +66,20 @@ package func openRowWriter(
     return try SafetensorsWriter(path: path, tally: tally, options: options)
   case .tfra:
     return try TFRAWriter(path: path, tally: tally)
+  }
+}
+
+/// Refuses options that the format has no use for, rather than leave them aside unsaid.
+private func check(
+  _ options: WriterOptions, for format: ExchangeFormat
+) throws(EmbeddingError) {
+  if format != .npy, options.idsPath != nil {
+    throw EmbeddingError(
+      .invalidArgument, "Only npy has its ids in another file; leave the file of ids out.")
+  }
+  if [.npy, .safetensors, .tfra].contains(format), options.vocabularyPath != nil {
+    throw EmbeddingError(
+      .invalidArgument, "A vocabulary is written beside formats of words, not \(format.rawValue).")
   }
 }
 

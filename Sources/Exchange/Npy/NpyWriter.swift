@@ -2,6 +2,9 @@ import StorageBase
 
 /// Writes vectors as a float32 npy `[n, dimension]`, and the ids to a file beside it: an int64 npy, or
 /// text with one byte string a line.
+///
+/// Each file appears whole or not at all; the two together do not: where the second one cannot be
+/// committed, the first is new already, and the export has to be made again.
 final class NpyWriter: RowWriter {
   private var file: AtomicFile
   private var ids: AtomicFile

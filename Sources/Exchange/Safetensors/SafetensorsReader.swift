@@ -14,7 +14,9 @@ enum SafetensorsNames {
 /// the row numbers.
 ///
 /// F32 is read as it is, F16 and BF16 are widened exactly, and F64 is rounded to the nearest float32.
-func openSafetensors(path: String, options: ReaderOptions) throws(EmbeddingError) -> any RowReader {
+func openSafetensors(path: String, options: ReaderOptions, vocabulary: Vocabulary?)
+  throws(EmbeddingError) -> any RowReader
+{
   let file = try RandomAccessFile(path: path)
   let header = try SafetensorsHeader(file)
   let tensor = try vectors(of: header, path, options.tensorName)
@@ -33,7 +35,8 @@ func openSafetensors(path: String, options: ReaderOptions) throws(EmbeddingError
   }
   return try MatrixReader(
     ByteSource(file, range: tensor.range), format: .safetensors, elements: elements, count: count,
-    dimension: dimension, ids: ids(of: header, file, rows: count, options), options: options)
+    dimension: dimension, ids: ids(of: header, file, rows: count, options), options: options,
+    vocabulary: vocabulary)
 }
 
 private func vectors(
