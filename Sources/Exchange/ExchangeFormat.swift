@@ -10,8 +10,8 @@ package enum ExchangeFormat: String, CaseIterable, Sendable {
   case word2vecBinary = "word2vec-binary"
   /// Text without a header.
   case glove
-  /// The `.vec` file of fastText: the grammar of ``word2vecText``. (A fastText `.bin` is a model, and
-  /// is refused.)
+  /// The `.vec` file of fastText: the grammar of ``word2vecText``. (A fastText `.bin` is a model,
+  /// and is refused.)
   case fastText = "fasttext"
   /// One two-dimensional numpy array, with the ids in a file of their own.
   case npy
@@ -42,9 +42,10 @@ extension ExchangeFormat {
 
   /// The format of content that begins with `bytes`.
   ///
-  /// Text and binary word2vec share a header: they are told apart by whether numbers or anything else
-  /// follow the first word. A first line of exactly two integers is taken for a header unless the
-  /// second line is of dimension 1 and the header's is not, as in a GloVe file of one-float vectors.
+  /// Text and binary word2vec share a header: they are told apart by whether numbers or anything
+  /// else follow the first word. A first line of exactly two integers is taken for a header unless
+  /// the second line is of dimension 1 and the header's is not, as in a GloVe file of one-float
+  /// vectors.
   package static func detect(
     _ bytes: Span<UInt8>, name: String
   ) throws(EmbeddingError) -> ExchangeFormat {

@@ -7,8 +7,8 @@ package struct WriterOptions: Sendable {
   package var idsPath: String?
   /// The name of the tensor with the vectors, for safetensors.
   package var tensorName: String
-  /// Whether word2vec's binary format has a newline after each record, as word2vec itself writes it.
-  /// gensim writes none, and reads both.
+  /// Whether word2vec's binary format has a newline after each record, as word2vec itself writes
+  /// it. gensim writes none, and reads both.
   package var newlineAfterRecord: Bool
   /// A file to write `key count` lines to, for the text and binary formats of words.
   package var vocabularyPath: String?
@@ -24,8 +24,8 @@ package struct WriterOptions: Sendable {
   }
 }
 
-/// A file being written, a batch of rows at a time. It appears under its name with `finish()`, whole;
-/// a writer that is dropped before leaves nothing behind.
+/// A file being written, a batch of rows at a time. It appears under its name with `finish()`,
+/// whole; a writer that is dropped before leaves nothing behind.
 package protocol RowWriter: AnyObject {
   /// Appends the rows of `batch`.
   ///

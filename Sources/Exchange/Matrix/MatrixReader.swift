@@ -32,7 +32,8 @@ final class MatrixReader: RowReader {
     if let wanted = options.idType, wanted != ids.type {
       throw EmbeddingError(
         .invalidArgument,
-        "\(source.name) has ids of type \(ids.type), not \(wanted); name a file of ids of that type."
+        "\(source.name) has ids of type \(ids.type), not \(wanted); name a file of ids of "
+          + "that type."
       )
     }
   }

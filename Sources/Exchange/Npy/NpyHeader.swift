@@ -1,7 +1,7 @@
 import StorageBase
 
-/// The header of an npy file (numpy.lib.format, versions 1 to 3): a Python dictionary with exactly the
-/// keys `descr`, `fortran_order` and `shape`.
+/// The header of an npy file (numpy.lib.format, versions 1 to 3): a Python dictionary with exactly
+/// the keys `descr`, `fortran_order` and `shape`.
 struct NpyHeader {
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 

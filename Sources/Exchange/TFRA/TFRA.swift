@@ -12,8 +12,8 @@ private func tfraPair(_ path: String) -> (keys: String, values: String) {
   return (prefix + "-keys", prefix + "-values")
 }
 
-/// Opens a raw pair of int64 keys and float32 values. Without a header the dimension follows from the
-/// two sizes, so both must be plain files.
+/// Opens a raw pair of int64 keys and float32 values. Without a header the dimension follows from
+/// the two sizes, so both must be plain files.
 func openTFRA(path: String, options: ReaderOptions, vocabulary: Vocabulary?) throws(EmbeddingError)
   -> any RowReader
 {
