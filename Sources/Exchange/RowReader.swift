@@ -53,7 +53,7 @@ extension RowReader {
 /// Opens `path` (standard input for `-`) for reading rows. Zstandard content is decompressed.
 ///
 /// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for a format that is not read here, with
-/// what   to do about it; ``EmbeddingError/Code/malformedInput`` for a header that cannot be.
+///   what to do about it; ``EmbeddingError/Code/malformedInput`` for a header that cannot be.
 package func openRowReader(
   path: String, options: ReaderOptions = ReaderOptions()
 ) throws(EmbeddingError) -> any RowReader {

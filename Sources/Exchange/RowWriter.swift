@@ -31,7 +31,7 @@ package protocol RowWriter: AnyObject {
   ///
   /// - Precondition: `batch` has the dimension and id type that the writer was opened with.
   /// - Throws: ``EmbeddingError/Code/invalidArgument`` for an id that the format cannot hold, and
-  /// for   more rows than were promised.
+  ///   for more rows than were promised.
   func write(_ batch: borrowing RowBatch) throws(EmbeddingError)
 
   /// Makes the file durable and gives it its name.
