@@ -132,11 +132,13 @@ extension EmbeddingDatabase {
     }
   }
 
-  /// Tells the samplers of all tables which blocks a commit changes, before it can be seen.
+  /// Tells the samplers of all tables which blocks a commit changes, before it can be seen; but not
+  /// that of the table `except`, which then finds out by itself, and makes its weights anew.
   func announce(
-    from previous: UInt64, to next: UInt64, changed: [(table: UInt32, blocks: [Int])]
+    from previous: UInt64, to next: UInt64, changed: [(table: UInt32, blocks: [Int])],
+    except: UInt32? = nil
   ) {
-    for table in openTables.withLock({ Array($0.values) }) {
+    for table in openTables.withLock({ Array($0.values) }) where table.number != except {
       let blocks = changed.first { $0.table == table.number }?.blocks ?? []
       table.sampler.noteCommit(from: previous, to: next, changedBlocks: blocks)
     }
