@@ -51,7 +51,7 @@ struct MemoryRows: Sendable {
   /// Sets the slots of a row to those of a new one.
   mutating func resetSlots(_ row: Int) {
     let range = slots(row)
-    floats.withUnsafeMutableBufferPointer { floats in
+    floats.withUnsafeMutableBufferPointer { [optimizer] floats in
       if !range.isEmpty {
         optimizer.initializeSlots(floats.baseAddress.unsafelyUnwrapped + range.lowerBound)
       }
