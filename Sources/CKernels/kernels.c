@@ -6,6 +6,9 @@
 // Every variant must round alike, so that a store gives the same bits on every machine.
 #pragma STDC FP_CONTRACT OFF
 
+// Under a sanitizer the loops cannot run in vectors as they ask; that is no matter there.
+#pragma clang diagnostic ignored "-Wpass-failed"
+
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the store's formats and kernels are little-endian"
 #endif
@@ -30,6 +33,16 @@ CK_INLINE void ck_prefetch_row(float *const *rows, size_t r, size_t count, size_
   if (r + ahead >= count) return;
   if (floats > most) floats = most;
   for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(rows[r + ahead] + i, 1, 3);
+}
+
+/// Copies the first `count` < 16 floats of a block, without the call that a memcpy of variable length
+/// would be.
+CK_INLINE void ck_copy_rest(void *to, const char *from, size_t count) {
+  char *out = to;
+  if (count & 8) memcpy(out, from, 32), out += 32, from += 32;
+  if (count & 4) memcpy(out, from, 16), out += 16, from += 16;
+  if (count & 2) memcpy(out, from, 8), out += 8, from += 8;
+  if (count & 1) memcpy(out, from, 4);
 }
 
 /// Counts one step in the slot and returns the count. memcpy, so that no copy through a

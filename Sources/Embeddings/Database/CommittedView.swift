@@ -55,7 +55,7 @@ public struct CommittedView: ~Copyable {
   public func lookup(
     _ ids: borrowing IDBatch, in table: EmbeddingTable, into vectors: inout MutableSpan<Float>
   ) throws(EmbeddingError) {
-    try table.check(ids, floats: vectors.count, "vectors")
+    try table.check(ids, floats: vectors.count, of: "vectors")
     let output = vectors.withUnsafeMutableBufferPointer { $0.baseAddress }
     guard let output else { return }
     let storage = table.storage

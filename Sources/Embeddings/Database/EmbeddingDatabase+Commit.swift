@@ -45,22 +45,21 @@ extension EmbeddingDatabase {
       state.openStep = step
       return true
     }
-    if isBoundary && isDirty(beyond: Self.dirtyShareBetweenSteps) { try commitLive() }
+    if isBoundary && isCommitDue(slack: 1) { try commitLive() }
   }
 
   /// Ends a batch that changed rows.
   func end() throws(EmbeddingError) {
     state.withLock { $0.live.batches += 1 }
-    if isDirty(beyond: Self.dirtyShareWithinStep) { try commitLive() }
+    if isCommitDue(slack: 1.4) { try commitLive() }
   }
 
-  /// The shares of the budget that dirty rows may fill before the database commits by itself:
-  /// where a step ends, and, should that never come, within one.
-  private static var dirtyShareBetweenSteps: Double { 0.5 }
-  private static var dirtyShareWithinStep: Double { 0.7 }
-
-  private func isDirty(beyond share: Double) -> Bool {
-    Double(budget.dirtyBytes) > Double(budget.limit) * share
+  /// Whether dirty rows fill their share of the budget: half of what there is for cached rows, or
+  /// what there is for the pages of a commit. Where a step ends the database then commits by itself;
+  /// within a step it waits until they fill `slack` times that.
+  private func isCommitDue(slack: Double) -> Bool {
+    Double(budget.dirtyBytes) > Double(budget.limit) * 0.5 * slack
+      || Double(budget.commitBytes) > Double(budget.commitLimit) * slack
   }
 
   /// Commits by itself, between two batches.
@@ -132,11 +131,13 @@ extension EmbeddingDatabase {
     }
   }
 
-  /// Tells the samplers of all tables which blocks a commit changes, before it can be seen.
+  /// Tells the samplers of all tables which blocks a commit changes, before it can be seen; but not
+  /// that of the table `except`, which then finds out by itself, and makes its weights anew.
   func announce(
-    from previous: UInt64, to next: UInt64, changed: [(table: UInt32, blocks: [Int])]
+    from previous: UInt64, to next: UInt64, changed: [(table: UInt32, blocks: [Int])],
+    except: UInt32? = nil
   ) {
-    for table in openTables.withLock({ Array($0.values) }) {
+    for table in openTables.withLock({ Array($0.values) }) where table.number != except {
       let blocks = changed.first { $0.table == table.number }?.blocks ?? []
       table.sampler.noteCommit(from: previous, to: next, changedBlocks: blocks)
     }

@@ -34,7 +34,8 @@ struct TableImport: ~Copyable {
   mutating func add(
     _ batch: borrowing RowBatch, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    try check(batch)
+    try batch.check(
+      against: record.configuration, table: "table \(table.storage.name)")
     let storage = table.storage
     // Unsafe: ids and floats are read through raw memory of the batch.
     let column = batch.ids
@@ -100,36 +101,7 @@ struct TableImport: ~Copyable {
     case .keep:
       summary.kept += 1
     case .refuse:
-      throw EmbeddingError(
-        .alreadyExists,
-        "Id \(id) has a row in table \(table.storage.name) already. Nothing was imported. Say "
-          + "whether such rows are to be replaced or kept.")
-    }
-  }
-
-  private func check(_ batch: borrowing RowBatch) throws(EmbeddingError) {
-    let layout = table.storage.layout
-    guard batch.dimension == layout.dimension, batch.ids.type == table.storage.idType else {
-      throw EmbeddingError(
-        .configurationMismatch,
-        "The rows to import have dimension \(batch.dimension) and ids of type \(batch.ids.type); "
-          + "table \(table.storage.name) has \(layout.dimension) and \(table.storage.idType).")
-    }
-    let count = batch.count
-    func fits(_ actual: Int, _ each: Int) -> Bool { actual == 0 || actual == count * each }
-    guard batch.vectors.count == count * layout.dimension,
-      fits(batch.slots.count, layout.slotCount),
-      batch.slots.isEmpty || batch.slotCount == layout.slotCount,
-      fits(batch.frequencies.count, 1), fits(batch.lastSteps.count, 1)
-    else {
-      throw EmbeddingError(
-        .invalidArgument, "The columns of a batch to import differ in length.")
-    }
-    if let bad = batch.vectors.firstIndex(where: { !$0.isFinite }) {
-      throw EmbeddingError(
-        .invalidArgument,
-        "The vector of id \(batch.ids[bad / layout.dimension]) holds \(batch.vectors[bad]) at "
-          + "element \(bad % layout.dimension); nothing was imported.")
+      throw existingRow(id, table: "table \(table.storage.name)")
     }
   }
 

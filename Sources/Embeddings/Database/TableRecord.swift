@@ -62,7 +62,7 @@ struct TableRecord: Sendable {
       name: initializerName, parameters: try Self.readParameters(&reader))
     let optimizerName = try reader.read(String.self)
     let learningRate = try reader.read(Float.self)
-    let optimizer = try makeOptimizer(
+    let optimizer = try storedOptimizer(
       name: optimizerName, learningRate: learningRate,
       hyperparameters: try Self.readParameters(&reader), slotCount: slotCount)
     configuration = TableConfiguration(

@@ -4,38 +4,14 @@ import Synchronization
 extension EmbeddingTable {
   func check(_ ids: borrowing IDBatch) throws(EmbeddingError) {
     try database.checkOpen()
-    guard ids.type == storage.idType else {
-      throw EmbeddingError(
-        .invalidArgument,
-        "Table \(name) has ids of type \(storage.idType); the batch has \(ids.type).")
-    }
-    guard ids.count <= Int(Int32.max) else {
-      throw EmbeddingError(.invalidArgument, "A batch has at most 2^31 - 1 ids.")
-    }
+    try checkBatch(ids, idType: storage.idType, store: "Table \(name)")
   }
 
   func check(
-    _ ids: borrowing IDBatch, floats: Int, _ what: String
+    _ ids: borrowing IDBatch, floats: Int, of what: String
   ) throws(EmbeddingError) {
     try check(ids)
-    let expected = ids.count * storage.layout.dimension
-    guard floats == expected else {
-      throw EmbeddingError(
-        .invalidArgument,
-        "\(ids.count) ids of dimension \(storage.layout.dimension) need \(what) of \(expected) "
-          + "floats; there are \(floats).")
-    }
-  }
-
-  /// Refuses values that are not finite: one NaN in a gradient would spoil its row for good.
-  func checkFinite(_ values: Span<Float>, _ what: String) throws(EmbeddingError) {
-    let firstBad = values.withUnsafeBufferPointer { firstNonFinite($0) }
-    guard let firstBad else { return }
-    let dimension = storage.layout.dimension
-    throw EmbeddingError(
-      .invalidArgument,
-      "\(what) of id \(firstBad / dimension) of the batch is \(values[firstBad]) at element "
-        + "\(firstBad % dimension); nothing was changed.")
+    try checkCount(floats, of: what, is: ids.count * storage.layout.dimension)
   }
 
   /// Runs a batch beside others; where it finds no room for its rows, commits and runs it again.
@@ -71,22 +47,4 @@ extension EmbeddingTable {
       shard.withRows { body(&$0, range) }
     }
   }
-}
-
-/// The position of the first NaN or infinity, or nil.
-private func firstNonFinite(_ values: UnsafeBufferPointer<Float>) -> Int? {
-  // A value is finite unless its exponent bits are all ones; or-ing the excess of a run lets the
-  // common case go without a branch an element.
-  let bits = UnsafeRawBufferPointer(values).assumingMemoryBound(to: UInt32.self)
-  var start = 0
-  while start < bits.count {
-    let end = min(start + 256, bits.count)
-    var excess: UInt32 = 0
-    for i in start..<end { excess |= (bits[i] & 0x7f80_0000) &+ 0x0080_0000 }
-    if excess & 0x8000_0000 != 0 {
-      return (start..<end).first { !values[$0].isFinite }
-    }
-    start = end
-  }
-  return nil
 }

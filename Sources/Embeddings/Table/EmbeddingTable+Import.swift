@@ -62,7 +62,7 @@ extension EmbeddingDatabase {
       try Self.put(
         result.1.encode(), under: TableRecord.key(table.storage.name), in: meta, transaction)
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
-      announce(from: previous, to: record.generation, changed: [])
+      announce(from: previous, to: record.generation, changed: [], except: table.number)
       return result
     }
     state.withLock { $0.record.generation = record.generation }

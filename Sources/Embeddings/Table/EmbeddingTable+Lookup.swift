@@ -10,7 +10,7 @@ extension EmbeddingTable {
   public func lookup(
     _ ids: borrowing IDBatch, into vectors: inout MutableSpan<Float>, mode: LookupMode
   ) throws(EmbeddingError) {
-    try check(ids, floats: vectors.count, "vectors")
+    try check(ids, floats: vectors.count, of: "vectors")
     if mode == .training { try database.checkWritable("look up for training") }
     // Unsafe: rows are copied to and from raw memory of the cache and the map.
     let output = vectors.withUnsafeMutableBufferPointer { $0.baseAddress }
@@ -89,11 +89,7 @@ extension EmbeddingTable {
     _ ids: borrowing IDBatch, into metadata: inout MutableSpan<RowMetadata>
   ) throws(EmbeddingError) {
     try check(ids)
-    guard metadata.count == ids.count else {
-      throw EmbeddingError(
-        .invalidArgument,
-        "Metadata of \(ids.count) ids needs as many entries; the span has \(metadata.count).")
-    }
+    try checkCount(metadata.count, of: "metadata", is: ids.count)
     let output = metadata.withUnsafeMutableBufferPointer { $0.baseAddress }
     guard let output else { return }
     let isReadOnly = database.isReadOnly

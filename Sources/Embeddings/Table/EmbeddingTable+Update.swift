@@ -11,15 +11,12 @@ extension EmbeddingTable {
     _ ids: borrowing IDBatch, gradients: Span<Float>, step: Int64, learningRate: Float?,
     counting: FrequencyCounting
   ) throws(EmbeddingError) {
-    try check(ids, floats: gradients.count, "gradients")
+    try check(ids, floats: gradients.count, of: "gradients")
     try database.checkWritable("update")
     let optimizer = core.state.withLock { $0.optimizer }
     try check(optimizer)
-    let learningRate = learningRate ?? optimizer.base.learningRate
-    guard learningRate.isFinite else {
-      throw EmbeddingError(.invalidArgument, "The learning rate is \(learningRate).")
-    }
-    try checkFinite(gradients, "The gradient")
+    let learningRate = try checkLearningRate(learningRate, of: optimizer)
+    try checkFinite(gradients, dimension: storage.layout.dimension, "The gradient")
     try database.begin(step: step)
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       try batch(ids) { (scratch) throws(EmbeddingError) in
@@ -78,11 +75,11 @@ extension EmbeddingTable {
   public func assign(
     _ ids: borrowing IDBatch, vectors: Span<Float>, step: Int64
   ) throws(EmbeddingError) {
-    try check(ids, floats: vectors.count, "vectors")
+    try check(ids, floats: vectors.count, of: "vectors")
     try database.checkWritable("assign")
-    try checkFinite(vectors, "The vector")
-    try database.begin(step: step)
     let dimension = storage.layout.dimension
+    try checkFinite(vectors, dimension: dimension, "The vector")
+    try database.begin(step: step)
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       try batch(ids) { (scratch) throws(EmbeddingError) in
         let outcome = try makeResident(ids, scratch, absent: .create)

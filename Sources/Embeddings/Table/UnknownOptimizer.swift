@@ -25,42 +25,14 @@ struct UnknownOptimizer: Optimizer {
 /// The optimizer that a table was created with: a built-in one, or a stand-in for a user's own.
 ///
 /// - Throws: ``EmbeddingError/Code/invalidConfiguration`` for hyper-parameters out of range.
-package func makeOptimizer(
+func storedOptimizer(
   name: String, learningRate: Float, hyperparameters: [Hyperparameter], slotCount: Int
 ) throws(EmbeddingError) -> any Optimizer {
-  func value(_ parameter: String) throws(EmbeddingError) -> Float {
-    guard let value = hyperparameters.first(where: { $0.name == parameter })?.value else {
-      throw EmbeddingError(
-        .invalidConfiguration, "Optimizer \(name) has no hyper-parameter \(parameter).")
-    }
-    return value
+  if let optimizer = try builtInOptimizer(
+    name: name, learningRate: learningRate, hyperparameters: hyperparameters)
+  {
+    return optimizer
   }
-  switch name {
-  case "sgd":
-    return SGD(learningRate: learningRate)
-  case "momentum":
-    return Momentum(
-      learningRate: learningRate, momentum: try value("momentum"),
-      nesterov: try value("nesterov") != 0)
-  case "adagrad":
-    return Adagrad(
-      learningRate: learningRate, initialAccumulator: try value("initialAccumulator"),
-      epsilon: try value("epsilon"))
-  case "rowWiseAdagrad":
-    return RowWiseAdagrad(
-      learningRate: learningRate, initialAccumulator: try value("initialAccumulator"),
-      epsilon: try value("epsilon"))
-  case "ftrl":
-    return FTRL(
-      learningRate: learningRate, l1: try value("l1"), l2: try value("l2"),
-      l2Shrinkage: try value("l2Shrinkage"),
-      initialAccumulator: try value("initialAccumulator"))
-  case "adam":
-    return Adam(
-      learningRate: learningRate, beta1: try value("beta1"), beta2: try value("beta2"),
-      epsilon: try value("epsilon"))
-  default:
-    return UnknownOptimizer(
-      name: name, learningRate: learningRate, hyperparameters: hyperparameters, slots: slotCount)
-  }
+  return UnknownOptimizer(
+    name: name, learningRate: learningRate, hyperparameters: hyperparameters, slots: slotCount)
 }

@@ -100,18 +100,18 @@ import Testing
     #expect(kernels.dot([0 as Float], [0 as Float], 0) == 0)
     for d in Self.dimensions {
       let query = Self.floats(3, d)
-      let rows = (0..<3).map { Self.floats(4 + UInt64($0), d) }
+      let rows = (0..<7).map { Self.floats(4 + UInt64($0), d) }
       // Records of odd size, so that most rows are unaligned.
       let stride = 4 * d + 9
-      var block = [UInt8](repeating: 0xFF, count: 3 * stride)
+      var block = [UInt8](repeating: 0xFF, count: 7 * stride)
       for (r, row) in rows.enumerated() {
         row.withUnsafeBytes {
           block.replaceSubrange(r * stride + 3..<r * stride + 3 + 4 * d, with: $0)
         }
       }
-      var scores = [Float](repeating: .nan, count: 3)
+      var scores = [Float](repeating: .nan, count: 7)
       block.withUnsafeBytes {
-        kernels.dot_rows(query, $0.baseAddress! + 3, stride, 3, d, &scores)
+        kernels.dot_rows(query, $0.baseAddress! + 3, stride, 7, d, &scores)
       }
       #expect(bits(scores) == rows.map { dot(query, $0).bitPattern }, "dimension \(d)")
       #expect(kernels.dot(query, rows[0], d).bitPattern == scores[0].bitPattern)

@@ -30,7 +30,31 @@ private struct AdaMax: Optimizer {
   }
 }
 
+/// The example of ``Optimizer``'s documentation.
+private struct SignSGD: Optimizer {
+  var learningRate: Float = 0.01
+  var name: String { "signSGD" }
+  var hyperparameters: [Hyperparameter] { [] }
+  func slotCount(dimension: Int) -> Int { 0 }
+  func initializeSlots(_ slots: inout MutableSpan<Float>, dimension: Int) {}
+  func update(
+    vector: inout MutableSpan<Float>, slots: inout MutableSpan<Float>,
+    gradient: Span<Float>, learningRate: Float
+  ) {
+    for i in 0..<vector.count where gradient[i] != 0 {
+      vector[i] -= gradient[i] > 0 ? learningRate : -learningRate
+    }
+  }
+}
+
 @Suite struct OwnOptimizerTests {
+  @Test func ownOptimizerWithoutSlotsTrainsRows() throws {
+    let updater = try AnyRowOptimizer(SignSGD(), dimension: 3)
+    var table = RowTable(firstVectors: [1, 1, 1, 2, 2, 2], updater: updater)
+    table.update([1], [9, 0, -0.1], learningRate: 0.5)
+    #expect(table.vectors == [1, 1, 1, 1.5, 2, 2.5])
+  }
+
   @Test func ownOptimizerTrainsRowsThroughTheStoresCall() throws {
     let updater = try AnyRowOptimizer(AdaMax(), dimension: 3)
     #expect(updater.slotCount == 7)
