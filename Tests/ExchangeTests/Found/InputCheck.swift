@@ -5,7 +5,7 @@ import StorageBase
 /// What must hold for a file that comes from a stranger, whatever is in it: it reads as rows that
 /// keep their promises, or ends in an ``EmbeddingError``. Shared by the fuzzers and by the test that
 /// replays what they found.
-package struct InputCheck {
+package struct InputCheck: Sendable {
   /// The ways in which the input is read, each on its own.
   package var ways: [ReaderOptions]
   /// Whether the input is also read as the ids and as the vocabulary of a small file.
@@ -133,7 +133,9 @@ package struct InputCheck {
     guard options.allowsNonFinite || batch.vectors.allSatisfy(\.isFinite) else {
       return "a value that is not finite came through"
     }
-    if batch.ids.type == .bytes, zip(batch.ids.offsets, batch.ids.offsets.dropFirst()).contains(where: >=) {
+    if batch.ids.type == .bytes,
+      zip(batch.ids.offsets, batch.ids.offsets.dropFirst()).contains(where: >=)
+    {
       return "an empty id came through"
     }
     return nil
