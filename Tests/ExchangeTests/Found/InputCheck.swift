@@ -1,4 +1,4 @@
-package import Exchange
+import Exchange
 import Glibc
 import StorageBase
 
@@ -7,9 +7,28 @@ import StorageBase
 /// replays what they found.
 package struct InputCheck: Sendable {
   /// The ways in which the input is read, each on its own.
-  package var ways: [ReaderOptions]
+  private let ways: [ReaderOptions]
   /// Whether the input is also read as the ids and as the vocabulary of a small file.
-  package var isCompanion = false
+  private let isCompanion: Bool
+
+  /// The names of the fuzzers.
+  package static let fuzzers = ["text", "word2vec", "npy", "safetensors"]
+
+  /// The check that a fuzzer makes.
+  package init?(fuzzer: String) {
+    switch fuzzer {
+    case "text": self = .text
+    case "word2vec": self = .word2vec
+    case "npy": self = .npy
+    case "safetensors": self = .safetensors
+    default: return nil
+    }
+  }
+
+  private init(ways: [ReaderOptions], isCompanion: Bool = false) {
+    self.ways = ways
+    self.isCompanion = isCompanion
+  }
 
   /// Word2vec text, fastText and GloVe.
   package static var text: InputCheck {
