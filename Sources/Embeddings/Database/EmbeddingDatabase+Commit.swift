@@ -36,23 +36,26 @@ extension EmbeddingDatabase {
     }
   }
 
-  /// Begins an update of `step`. The first update of a new step commits what stands before it, if
-  /// that is much.
-  func begin(step: Int64) throws(EmbeddingError) {
+  /// Prepares for a batch that changes rows: commits what stands before it, if that is much. Here
+  /// and not after the batch, so that a commit that fails is not taken for a batch that did.
+  ///
+  /// - Parameter step: the batch's step, if it has one. The first batch of a new step finds the
+  ///   step before it complete.
+  func begin(step: Int64? = nil) throws(EmbeddingError) {
     let isBoundary = state.withLock { state in
-      guard step > state.openStep else { return false }
+      guard let step, step > state.openStep else { return false }
       if state.openStep > state.live.step { state.live = CommitPoint(step: state.openStep) }
       state.openStep = step
       return true
     }
-    if isBoundary && isCommitDue(slack: 1) { try commitLive() }
+    guard isCommitDue(slack: isBoundary ? 1 : 1.4) else { return }
+    try gate.exclusive { () throws(EmbeddingError) in
+      try commitAlone(as: state.withLock { $0.live })
+    }
   }
 
-  /// Ends a batch that changed rows.
-  func end() throws(EmbeddingError) {
-    state.withLock { $0.live.batches += 1 }
-    if isCommitDue(slack: 1.4) { try commitLive() }
-  }
+  /// Counts a batch that changed rows; called before the gate lets a commit in.
+  func countBatch() { state.withLock { $0.live.batches += 1 } }
 
   /// Whether dirty rows fill their share of the budget: half of what there is for cached rows, or
   /// what there is for the pages of a commit. Where a step ends the database then commits by itself;
@@ -62,13 +65,6 @@ extension EmbeddingDatabase {
       || Double(budget.commitBytes) > Double(budget.commitLimit) * slack
   }
 
-  /// Commits by itself, between two batches.
-  private func commitLive() throws(EmbeddingError) {
-    try gate.exclusive { () throws(EmbeddingError) in
-      try commitAlone(as: state.withLock { $0.live })
-    }
-  }
-
   /// Makes room in the cache: commits, so that every row may be evicted, or, where that alone was
   /// not enough, forgets all rows, so that the memory of one shard or table comes free for others.
   func makeRoom(emptyingCaches: Bool) throws(EmbeddingError) {
@@ -76,6 +72,15 @@ extension EmbeddingDatabase {
     try gate.exclusive { () throws(EmbeddingError) in
       try commitAlone(as: state.withLock { $0.live })
       guard emptyingCaches else { return }
+      for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
+    }
+  }
+
+  /// Forgets all cached rows, if none waits for a commit: for a table that finds no room beside
+  /// another one that filled the budget first.
+  func shareCachesAnew() throws(EmbeddingError) {
+    try gate.exclusive { () throws(EmbeddingError) in
+      guard budget.dirtyBytes == 0 else { return }
       for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
     }
   }
