@@ -66,7 +66,7 @@ import Testing
     let database = try EmbeddingDatabase(at: path, options: options)
     let items = try database.table("items", TableConfiguration(dimension: 32, idType: .int64))
 
-    // 20,000 rows of 32 floats and 32 slots: five times the budget.
+    // 20,000 rows of 32 floats and 32 slots: several times the budget.
     for first in stride(from: Int64(0), to: 20_000, by: 1_000) {
       let ids = IDColumn((first..<first + 1_000).map { $0 })
       let gradients = [Float](repeating: 0.1, count: 1_000 * 32)
