@@ -61,8 +61,9 @@ extension EmbeddingDatabase {
   /// what there is for the pages of a commit. Where a step ends the database then commits by itself;
   /// within a step it waits until they fill `slack` times that.
   private func isCommitDue(slack: Double) -> Bool {
-    Double(budget.dirtyBytes) > Double(budget.limit) * 0.5 * slack
-      || Double(budget.commitBytes) > Double(budget.commitLimit) * slack
+    let idPages = openTables.withLock { $0.values.reduce(0) { $0 + $1.idPageBytes } }
+    return Double(budget.dirtyBytes) > Double(budget.limit) * 0.5 * slack
+      || Double(budget.commitBytes + idPages) > Double(budget.commitLimit) * slack
   }
 
   /// Makes room in the cache: commits, so that every row may be evicted, or, where that alone was
