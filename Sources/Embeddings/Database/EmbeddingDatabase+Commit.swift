@@ -84,8 +84,8 @@ extension EmbeddingDatabase {
   /// Commits as `point`; the caller has the gate to itself.
   func commitAlone(as point: CommitPoint) throws(EmbeddingError) {
     try checkOpen()
-    let plans = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
-      .map { TableCommit($0) }
+    let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
+    let plans = tables.map { TableCommit($0) }
     var record = state.withLock { $0.record }
     let changed = plans.filter { !$0.isEmpty }
     if changed.isEmpty && record.point == point { return }
@@ -105,7 +105,7 @@ extension EmbeddingDatabase {
       }
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
       announce(
-        from: previous, to: record.generation,
+        from: previous, to: record.generation, tables: tables,
         changed: zip(changed, results).map { ($0.0.table.number, $0.1.changedBlocks) })
       return results
     }
@@ -134,11 +134,14 @@ extension EmbeddingDatabase {
 
   /// Tells the samplers of all tables which blocks a commit changes, before it can be seen; but not
   /// that of the table `except`, which then finds out by itself, and makes its weights anew.
+  ///
+  /// Called within a write transaction, where the list of open tables must not be asked: a thread
+  /// that opens a table holds it while it waits for the right to write.
   func announce(
-    from previous: UInt64, to next: UInt64, changed: [(table: UInt32, blocks: [Int])],
-    except: UInt32? = nil
+    from previous: UInt64, to next: UInt64, tables: [TableCore],
+    changed: [(table: UInt32, blocks: [Int])], except: UInt32? = nil
   ) {
-    for table in openTables.withLock({ Array($0.values) }) where table.number != except {
+    for table in tables where table.number != except {
       let blocks = changed.first { $0.table == table.number }?.blocks ?? []
       table.sampler.noteCommit(from: previous, to: next, changedBlocks: blocks)
     }
