@@ -39,18 +39,27 @@ extension EmbeddingDatabase {
   /// Begins an update of `step`. The first update of a new step commits what stands before it, if
   /// that is much.
   func begin(step: Int64) throws(EmbeddingError) {
-    let isBoundary = state.withLock { state in
-      guard step > state.openStep else { return false }
-      if state.openStep > state.live.step { state.live = CommitPoint(step: state.openStep) }
-      state.openStep = step
-      return true
+    guard state.withLock({ step > $0.openStep }) else { return }
+    // Within the gate, so that no commit is at work that would overwrite the point.
+    let isBoundary = try gate.shared { () throws(EmbeddingError) in
+      state.withLock { state in
+        guard step > state.openStep else { return false }
+        if state.openStep > state.live.step { state.live = CommitPoint(step: state.openStep) }
+        state.openStep = step
+        return true
+      }
     }
     if isBoundary && isDirty(beyond: Self.dirtyShareBetweenSteps) { try commitLive() }
   }
 
+  /// Counts a batch that changes rows. The caller is within the gate and applies the batch there:
+  /// a commit then holds exactly the batches that it counts.
+  func noteBatch() {
+    state.withLock { $0.live.batches += 1 }
+  }
+
   /// Ends a batch that changed rows.
   func end() throws(EmbeddingError) {
-    state.withLock { $0.live.batches += 1 }
     if isDirty(beyond: Self.dirtyShareWithinStep) { try commitLive() }
   }
 
@@ -64,21 +73,29 @@ extension EmbeddingDatabase {
   }
 
   /// Commits by itself, between two batches.
-  private func commitLive() throws(EmbeddingError) {
+  func commitLive() throws(EmbeddingError) {
     try gate.exclusive { () throws(EmbeddingError) in
       try commitAlone(as: state.withLock { $0.live })
     }
   }
 
-  /// Makes room in the cache: commits, so that every row may be evicted, or, where that alone was
-  /// not enough, forgets all rows, so that the memory of one shard or table comes free for others.
-  func makeRoom(emptyingCaches: Bool) throws(EmbeddingError) {
-    guard !isReadOnly else { return }
+  /// Commits, so that every row may be evicted, and runs `body` with the gate to itself and all
+  /// caches empty: the memory of other shards and tables is free for it, and nobody takes it away.
+  /// A body that finds no room even so must have changed nothing.
+  func withAllRoom(
+    _ body: () throws(EmbeddingError) -> BatchOutcome
+  ) throws(EmbeddingError) -> BatchOutcome {
     try gate.exclusive { () throws(EmbeddingError) in
       try commitAlone(as: state.withLock { $0.live })
-      guard emptyingCaches else { return }
-      for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
+      emptyCaches()
+      let outcome = try body()
+      if outcome != .done { emptyCaches() }
+      return outcome
     }
+  }
+
+  private func emptyCaches() {
+    for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
   }
 
   /// Commits as `point`; the caller has the gate to itself.

@@ -15,20 +15,24 @@ extension EmbeddingTable {
   }
 
   /// Runs a batch beside others; where it finds no room for its rows, commits and runs it again.
+  ///
+  /// - Parameter body: changes no row unless it returns `.done`, so that the commit is one between
+  ///   two batches.
   func batch(
     _ ids: UnsafeIDs, _ body: (BatchScratch) throws(EmbeddingError) -> BatchOutcome
   ) throws(EmbeddingError) {
-    guard ids.count > 0 else { return }
     try core.scratch.withScratch { (scratch) throws(EmbeddingError) in
-      for attempt in 0..<3 {
-        let outcome = try database.gate.shared { () throws(EmbeddingError) in
-          scratch.initialSlots = core.state.withLock { $0.initialSlots }
-          scratch.group(ids, in: cache)
-          return try body(scratch)
-        }
-        if outcome == .done { return }
-        try database.makeRoom(emptyingCaches: attempt > 0)
+      func attempt() throws(EmbeddingError) -> BatchOutcome {
+        scratch.initialSlots = core.state.withLock { $0.initialSlots }
+        scratch.group(ids, in: cache)
+        return try body(scratch)
       }
+      for _ in 0..<2 {
+        if try database.gate.shared(attempt) == .done { return }
+        try database.commitLive()
+      }
+      // Other threads may take the room that a commit makes, and other tables may hold all of it.
+      if try database.withAllRoom(attempt) == .done { return }
       throw EmbeddingError(
         .budgetTooSmall,
         "A batch of \(ids.count) ids of table \(name) does not fit into the cache budget of "
