@@ -39,7 +39,7 @@ extension EmbeddingDatabase {
   /// Begins an update of `step`. The first update of a new step commits what stands before it, if
   /// that is much.
   func begin(step: Int64) throws(EmbeddingError) {
-    guard state.withLock({ step > $0.openStep }) else { return }
+    guard state.withLock({ step > $0.openStep }) else { return try begin() }
     // Within the gate, so that no commit is at work that would overwrite the point.
     let isBoundary = try gate.shared { () throws(EmbeddingError) in
       state.withLock { state in
@@ -49,7 +49,13 @@ extension EmbeddingDatabase {
         return true
       }
     }
-    if isBoundary && isDirty(beyond: Self.dirtyShareBetweenSteps) { try commitLive() }
+    if isBoundary && isCommitDue(slack: 1) { try commitLive() }
+  }
+
+  /// Begins a batch that changes rows. Should a commit be due, it comes before the batch, not after
+  /// it: where it fails, the call that throws has changed nothing.
+  func begin() throws(EmbeddingError) {
+    if isCommitDue(slack: 1.4) { try commitLive() }
   }
 
   /// Counts a batch that changes rows. The caller is within the gate and applies the batch there:
@@ -58,18 +64,12 @@ extension EmbeddingDatabase {
     state.withLock { $0.live.batches += 1 }
   }
 
-  /// Ends a batch that changed rows.
-  func end() throws(EmbeddingError) {
-    if isDirty(beyond: Self.dirtyShareWithinStep) { try commitLive() }
-  }
-
-  /// The shares of the budget that dirty rows may fill before the database commits by itself:
-  /// where a step ends, and, should that never come, within one.
-  private static var dirtyShareBetweenSteps: Double { 0.5 }
-  private static var dirtyShareWithinStep: Double { 0.7 }
-
-  private func isDirty(beyond share: Double) -> Bool {
-    Double(budget.dirtyBytes) > Double(budget.limit) * share
+  /// Whether dirty rows fill their share of the budget: half of what there is for cached rows, or
+  /// what there is for the pages of a commit. Where a step ends the database then commits by itself;
+  /// within a step it waits until they fill `slack` times that.
+  private func isCommitDue(slack: Double) -> Bool {
+    Double(budget.dirtyBytes) > Double(budget.limit) * 0.5 * slack
+      || Double(budget.commitBytes) > Double(budget.commitLimit) * slack
   }
 
   /// Commits by itself, between two batches.

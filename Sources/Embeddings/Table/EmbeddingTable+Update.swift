@@ -33,7 +33,6 @@ extension EmbeddingTable {
         }
       }
     }
-    try database.end()
   }
 
   /// Brings the rows of a batch into the cache, which may fail, and then applies `body` to them,
@@ -107,7 +106,6 @@ extension EmbeddingTable {
         }
       }
     }
-    try database.end()
   }
 
   /// Adds one to the frequency of a row for every occurrence of its id.
@@ -115,6 +113,7 @@ extension EmbeddingTable {
     try check(ids)
     try database.checkWritable("add to frequencies")
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
+      try database.begin()
       try change(ids, absent: .create) { scratch in
         forEachShard(scratch) { rows, range in
           for k in range {
@@ -123,7 +122,6 @@ extension EmbeddingTable {
         }
       }
     }
-    try database.end()
   }
 
   /// Deletes the rows of `ids`, and returns how many there were.
@@ -133,6 +131,7 @@ extension EmbeddingTable {
     try database.checkWritable("delete")
     var deleted = 0
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
+      try database.begin()
       try change(ids, absent: .skip) { scratch in
         forEachShard(scratch) { rows, range in
           for k in range {
@@ -145,7 +144,6 @@ extension EmbeddingTable {
         core.uncommittedRows.subtract(deleted, ordering: .relaxed)
       }
     }
-    try database.end()
     return deleted
   }
 }
