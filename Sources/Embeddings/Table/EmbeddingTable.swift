@@ -94,7 +94,8 @@ final class TableCore: Sendable {
 
   /// The number of rows, those not yet committed included.
   var count: Int {
-    state.withLock { Int($0.record.rowCount) } + uncommittedRows.load(ordering: .relaxed)
+    // Both under the lock, under which a commit turns the second into the first.
+    state.withLock { Int($0.record.rowCount) + uncommittedRows.load(ordering: .relaxed) }
   }
 }
 
