@@ -117,9 +117,10 @@ enum FloatText {
     }
   }
 
-  /// Appends the shortest decimal that parses back to the same float32.
+  /// Appends the shortest decimal that parses back to the same float32; for a NaN of any payload,
+  /// which Swift would spell out and other readers not understand, `nan`.
   static func append(_ value: Float, to output: inout [UInt8]) {
-    var text = value.description
+    var text = value.isNaN ? "nan" : value.description
     text.withUTF8 { output.append(contentsOf: $0) }
   }
 }
