@@ -10,8 +10,9 @@ public struct DatabaseReport: Sendable {
   public var lastCommit: CommitPoint
   /// The number of commits so far.
   public var generation: UInt64
-  /// Bytes of memory that cached rows may take, and do take, for all tables together.
+  /// Bytes of memory that cached rows may take, for all tables together.
   public var cacheBudget: Int
+  /// Bytes of memory that they do take.
   public var cachedBytes: Int
   /// Of these, bytes of rows that wait for a commit.
   public var uncommittedBytes: Int
@@ -37,11 +38,13 @@ public struct TableReport: Sendable {
   public var idBytes: Int
   /// Bytes of the tree with the rows themselves.
   public var blockBytes: Int
-  /// Rows in a full block, and the bytes of one: what a commit rewrites for one changed row.
+  /// Rows in a full block.
   public var rowsPerBlock: Int
+  /// Bytes of a block: what a commit rewrites for one changed row.
   public var blockSize: Int
-  /// Rows that this process has in its cache, and the bytes of memory set aside for them.
+  /// Rows that this process has in its cache.
   public var cachedRows: Int
+  /// Bytes of memory set aside for them.
   public var cachedBytes: Int
   /// Cached rows that wait for a commit, the deleted ones included.
   public var uncommittedRows: Int

@@ -40,6 +40,12 @@ extension EmbeddingDatabase {
         // One that was created meanwhile has no tree here yet; its record has been checked.
         guard let core = openTables.withLock({ $0[record.name] }) else { continue }
         report.tables += 1
+        guard core.number == record.record.number else {
+          report.note(
+            .tree, record.name,
+            "it was dropped and created anew since it was opened; open the database again")
+          continue
+        }
         var check = TableCheck(core.storage, record.record, progress)
         try check.run(in: view.transaction, &report)
       }

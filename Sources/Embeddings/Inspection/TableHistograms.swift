@@ -20,9 +20,12 @@ public struct TableHistograms: Sendable, Hashable {
 
   /// The least, mean and greatest of some values; 0 where there are none.
   public struct Summary: Sendable, Hashable {
-    public var minimum: Double = 0
-    public var mean: Double = 0
-    public var maximum: Double = 0
+    /// The least value.
+    public var minimum = 0.0
+    /// Their mean.
+    public var mean = 0.0
+    /// The greatest value.
+    public var maximum = 0.0
   }
 
   /// Rows counted.

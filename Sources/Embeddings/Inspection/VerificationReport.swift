@@ -42,9 +42,11 @@ public struct VerificationReport: Sendable {
   public private(set) var counts: [Problem.Kind: Int] = [:]
   /// Rows with NaN or infinity in their vector or slots: no damage of the store, but of the model.
   public internal(set) var nonFiniteRows = 0
-  /// What was looked at.
+  /// Tables looked at.
   public internal(set) var tables = 0
+  /// Blocks that could be read.
   public internal(set) var blocks = 0
+  /// Rows in them.
   public internal(set) var rows = 0
 
   /// Whether no damage was found; ``nonFiniteRows`` do not count as such.
