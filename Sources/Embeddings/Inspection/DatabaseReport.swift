@@ -1,4 +1,4 @@
-public import StorageBase
+import StorageBase
 
 /// The state of a database, for people and monitors: what it holds, and what that costs.
 public struct DatabaseReport: Sendable {
