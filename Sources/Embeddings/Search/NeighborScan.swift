@@ -94,8 +94,8 @@ struct NeighborScan: Sendable {
   }
 }
 
-/// Each query times a power of two that brings its largest value near 1: the cosine stays the same to
-/// the bit, and the squares cannot leave the range of Float.
+/// Each query times a power of two that brings its largest value near 1: the cosine stays the same,
+/// and the squares cannot leave the range of Float.
 private func scaled(_ queries: [Float], _ dimension: Int) -> [Float] {
   var scaled = queries
   for start in stride(from: 0, to: queries.count, by: dimension) {
