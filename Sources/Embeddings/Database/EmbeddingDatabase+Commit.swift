@@ -68,8 +68,9 @@ extension EmbeddingDatabase {
   /// what there is for the pages of a commit. Where a step ends the database then commits by itself;
   /// within a step it waits until they fill `slack` times that.
   private func isCommitDue(slack: Double) -> Bool {
-    Double(budget.dirtyBytes) > Double(budget.limit) * 0.5 * slack
-      || Double(budget.commitBytes) > Double(budget.commitLimit) * slack
+    let idPages = openTables.withLock { $0.values.reduce(0) { $0 + $1.idPageBytes } }
+    return Double(budget.dirtyBytes) > Double(budget.limit) * 0.5 * slack
+      || Double(budget.commitBytes + idPages) > Double(budget.commitLimit) * slack
   }
 
   /// Commits by itself, between two batches.
@@ -91,6 +92,14 @@ extension EmbeddingDatabase {
       let outcome = try body()
       if outcome != .done { emptyCaches() }
       return outcome
+    }
+  }
+
+  /// Forgets all cached rows, if none waits for a commit: for a table that finds no room beside
+  /// another one that filled the budget first.
+  func shareCachesAnew() throws(EmbeddingError) {
+    try gate.exclusive { () throws(EmbeddingError) in
+      if budget.dirtyBytes == 0 { emptyCaches() }
     }
   }
 

@@ -28,7 +28,10 @@ extension EmbeddingTable {
         return try body(scratch)
       }
       for _ in 0..<2 {
-        if try database.gate.shared(attempt) == .done { return }
+        if try database.gate.shared(attempt) == .done {
+          if scratch.uncached > 0 { try askForRoom() }
+          return
+        }
         try database.commitLive()
       }
       // Other threads may take the room that a commit makes, and other tables may hold all of it.
@@ -38,6 +41,15 @@ extension EmbeddingTable {
         "A batch of \(ids.count) ids of table \(name) does not fit into the cache budget of "
           + "\(database.budget.limit) bytes (a row takes \(cache.layout.rowBytes)). Open the "
           + "database with a larger budget, or pass smaller batches.")
+    }
+  }
+
+  /// After a batch that could not cache what it read: asks for a share of the budget, if this table
+  /// has far less than its own.
+  private func askForRoom() throws(EmbeddingError) {
+    let tables = database.openTables.withLock { $0.count }
+    if tables > 1 && cache.slabBytes < database.budget.limit / (4 * tables) {
+      try database.shareCachesAnew()
     }
   }
 
