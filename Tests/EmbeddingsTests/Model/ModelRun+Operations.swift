@@ -145,7 +145,8 @@ extension ModelRun {
         slotCount: configuration.slotCount)
       batch.ids = column(t, ids)
       batch.vectors = random.floats(ids.count * configuration.dimension)
-      if random.oneIn(2) { batch.slots = ids.flatMap { _ in random.floats(batch.slotCount) } }
+      // Sums of squares, which are never negative.
+      if random.oneIn(2) { batch.slots = random.floats(ids.count * batch.slotCount).map(abs) }
       if random.oneIn(2) { batch.frequencies = ids.map { _ in random.next() % 1000 } }
       if random.oneIn(2) { batch.lastSteps = ids.map { _ in Int64(random.next() % 1000) } }
       batches.append(batch)
