@@ -146,7 +146,8 @@ import Testing
 
   @Test func escapesInNamesAreUnderstood() throws {
     let path = try file(
-      "{ \"__metadata__\" : {\"a\": [1.5e3, -2, true, null, {}] },\n\(tensor("\\u0061\\ud83d\\ude00\\n"))}",
+      "{ \"__metadata__\" : {\"a\": [1.5e3, -2, true, null, {}] },\n"
+        + "\(tensor("\\u0061\\ud83d\\ude00\\n"))}",
       24)
     #expect(try Rows(reading: path, ReaderOptions(tensorName: "a\u{1F600}\n")).ids.count == 2)
   }

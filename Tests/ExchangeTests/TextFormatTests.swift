@@ -126,3 +126,53 @@ import Testing
     expectRefused(folder.path(""), ReaderOptions(), .io, "directory")
   }
 }
+
+@Suite struct ReaderOptionTests {
+  @Test func optionsThatAFormatHasNoUseForAreRefused() throws {
+    let folder = try TemporaryFolder()
+    let text = try folder.write("a 1\n")
+    expectRefused(text, ReaderOptions(idsPath: text), .invalidArgument, "ids of its own")
+    expectRefused(text, ReaderOptions(tensorName: "x"), .invalidArgument, "no tensors")
+    expectRefused(text, ReaderOptions(dimension: 0), .invalidArgument, "dimension 0")
+    let rows = randomRows(1, dimension: 1, .int64)
+    for (format, options) in [
+      (ExchangeFormat.glove, WriterOptions(idsPath: folder.path("ids"))),
+      (.npy, WriterOptions(vocabularyPath: folder.path("counts"))),
+      (.safetensors, WriterOptions(tensorName: "ids")),
+    ] {
+      let error = #expect(throws: EmbeddingError.self) {
+        try rows.write(to: folder.path("rows"), format, options)
+      }
+      #expect(error?.code == .invalidArgument)
+    }
+    #expect(folder.names == ["file.txt"])
+  }
+
+  @Test func vocabularyGivesFrequenciesToMatricesToo() throws {
+    let options = ReaderOptions(
+      idsPath: Fixtures.path("generated/words.txt"),
+      vocabularyPath: Fixtures.path("generated/gensim.vocab"))
+    let rows = try Rows(reading: Fixtures.path("generated/vectors.npy"), options)
+    let expected: [UInt64] = (0..<23).map { 1000 - 3 * $0 }
+    #expect(rows.frequencies == expected)
+  }
+
+  @Test func compressedSafetensorsAndByteOrderMarksAreRefusedWithTheRemedy() throws {
+    let folder = try TemporaryFolder()
+    let marked = try folder.write([0xEF, 0xBB, 0xBF] + Array("a 1\n".utf8), to: "bom.txt")
+    expectRefused(marked, ReaderOptions(), .unsupportedFormat, "byte order mark")
+    let compressed = ReaderOptions(format: .safetensors)
+    let path = Fixtures.path("generated/gensim.txt.zst")
+    expectRefused(path, compressed, .invalidArgument, "decompress")
+  }
+
+  @Test func linesLongerThanWhatDetectionSeesAreRead() throws {
+    let folder = try TemporaryFolder()
+    for format in [ExchangeFormat.glove, .word2vecText, .word2vecBinary] {
+      let rows = randomRows(2, dimension: 30_000, .bytes)
+      try rows.write(to: folder.path("rows"), format)
+      #expect(try ExchangeFormat.detect(path: folder.path("rows")) == format)
+      #expect(try Rows(reading: folder.path("rows")) == rows)
+    }
+  }
+}

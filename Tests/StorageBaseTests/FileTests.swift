@@ -2,12 +2,14 @@ import Foundation
 import StorageBase
 import Testing
 
-@Suite struct FileTests {
+@Suite final class FileTests {
   let folder = FileManager.default.temporaryDirectory.appending(path: "files-\(UUID().uuidString)")
 
   init() throws {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
   }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
 
   private func path(_ name: String) -> String { folder.appending(path: name).path }
   private func names() throws -> [String] {
@@ -176,5 +178,31 @@ import Testing
       let source = try ByteSource(path: path("file"))
       #expect(try source.peek(100) { text($0) } == "0123456789")
     }
+  }
+
+  @Test func zstandardFramesAreDecompressedOneAfterTheOther() throws {
+    // Two frames with raw blocks, "ab" and "cd\n", and a skippable frame between them.
+    func frame(_ text: String) -> [UInt8] {
+      [0x28, 0xB5, 0x2F, 0xFD, 0x20, UInt8(text.utf8.count)]
+        + [UInt8(text.utf8.count << 3 | 1), 0, 0] + Array(text.utf8)
+    }
+    let skippable: [UInt8] = [0x50, 0x2A, 0x4D, 0x18, 1, 0, 0, 0, 0xFF]
+    let bytes = frame("ab") + skippable + frame("cd\n")
+    try Data(bytes).write(to: folder.appending(path: "x.zst"))
+    let source = try ByteSource(path: path("x.zst"), bufferSize: 16)
+    #expect(source.isCompressed && source.contentSize == nil && source.totalBytes == bytes.count)
+    #expect(try source.nextLine(maximum: 10) { text($0) } == "abcd")
+    #expect(try source.fill(1) == 0)
+    #expect(source.bytesRead == bytes.count && source.offset == 5)
+  }
+
+  @Test func aZstandardWindowLargerThanTheBoundIsRefusedBeforeItIsAllocated() throws {
+    // A window of 2^31 bytes, and then a raw block.
+    let bytes: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 21 << 3, 0x09, 0, 0, 0x61]
+    try Data(bytes).write(to: folder.appending(path: "x.zst"))
+    let source = try ByteSource(path: path("x.zst"))
+    let error = #expect(throws: EmbeddingError.self) { try source.fill(1) }
+    #expect(error?.code == .malformedInput)
+    #expect(error?.message.contains("x.zst, byte 0") == true)
   }
 }

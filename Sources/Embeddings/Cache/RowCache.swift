@@ -29,8 +29,9 @@ final class RowCache: Sendable {
   /// that its shards have.
   private let shardShift: UInt64
 
-  init(dimension: Int, slotCount: Int, idType: IDType, budget: CacheBudget) {
+  init(_ block: BlockLayout, idType: IDType, budget: CacheBudget) {
     self.budget = budget
+    let (dimension, slotCount) = (block.dimension, block.slotCount)
     let rowBytes =
       MemoryLayout<RowHeader>.stride + 4 * (dimension + slotCount) + (idType == .bytes ? 8 : 0)
     // A shard for each 4 MiB, up to 64: enough that threads rarely meet, and large enough that a
@@ -45,7 +46,7 @@ final class RowCache: Sendable {
     }
     layout = CacheLayout(
       dimension: dimension, slotCount: slotCount, hasBytes: idType == .bytes,
-      rowsPerSlabShift: rowsPerSlabShift)
+      rowsPerSlabShift: rowsPerSlabShift, blockBytes: block.pages * BlockLayout.pageSize)
     shardShift = UInt64(64 - shardBits)
     shards = (0..<(1 << shardBits)).map { [layout] _ in Shard(layout: layout, budget: budget) }
   }

@@ -19,6 +19,8 @@ struct CacheLayout: Sendable {
   let hasBytes: Bool
   /// Rows in one slab, a power of two.
   let rowsPerSlabShift: Int
+  /// Bytes that a commit writes for a row that changed: its block.
+  let blockBytes: Int
 
   var rowFloats: Int { dimension + slotCount }
   var rowsPerSlab: Int { 1 << rowsPerSlabShift }
@@ -57,6 +59,8 @@ struct RowShard: ~Copyable {
   var hand = 0
   /// The slots of dirty rows, each once, in the order in which they became dirty.
   var dirtySlots: [UInt32] = []
+  /// What they add to the size of a commit.
+  var commitBytes = 0
 
   init(layout: CacheLayout, budget: CacheBudget) {
     self.layout = layout
@@ -183,7 +187,7 @@ struct RowShard: ~Copyable {
       budget.release(layout.slabBytes + 8)
     }
     budget.release((indexMask + 1 - 16) * 8)
-    budget.addDirty(-dirtySlots.count * layout.rowBytes)
+    budget.addDirty(-dirtySlots.count * layout.rowBytes, commitBytes: -commitBytes)
   }
 
   /// Gives all memory back; every row is forgotten, dirty ones too.
@@ -191,6 +195,7 @@ struct RowShard: ~Copyable {
     freeSlabs()
     slabCount = 0
     dirtySlots = []
+    commitBytes = 0
     freeSlot = -1
     occupiedCount = 0
     hand = 0

@@ -36,38 +36,33 @@ extension EmbeddingDatabase {
     }
   }
 
-  /// Begins an update of `step`. The first update of a new step commits what stands before it, if
-  /// that is much.
-  func begin(step: Int64) throws(EmbeddingError) {
+  /// Prepares for a batch that changes rows: commits what stands before it, if that is much. Here
+  /// and not after the batch, so that a commit that fails is not taken for a batch that did.
+  ///
+  /// - Parameter step: the batch's step, if it has one. The first batch of a new step finds the
+  ///   step before it complete.
+  func begin(step: Int64? = nil) throws(EmbeddingError) {
     let isBoundary = state.withLock { state in
-      guard step > state.openStep else { return false }
+      guard let step, step > state.openStep else { return false }
       if state.openStep > state.live.step { state.live = CommitPoint(step: state.openStep) }
       state.openStep = step
       return true
     }
-    if isBoundary && isDirty(beyond: Self.dirtyShareBetweenSteps) { try commitLive() }
-  }
-
-  /// Ends a batch that changed rows.
-  func end() throws(EmbeddingError) {
-    state.withLock { $0.live.batches += 1 }
-    if isDirty(beyond: Self.dirtyShareWithinStep) { try commitLive() }
-  }
-
-  /// The shares of the budget that dirty rows may fill before the database commits by itself:
-  /// where a step ends, and, should that never come, within one.
-  private static var dirtyShareBetweenSteps: Double { 0.5 }
-  private static var dirtyShareWithinStep: Double { 0.7 }
-
-  private func isDirty(beyond share: Double) -> Bool {
-    Double(budget.dirtyBytes) > Double(budget.limit) * share
-  }
-
-  /// Commits by itself, between two batches.
-  private func commitLive() throws(EmbeddingError) {
+    guard isCommitDue(slack: isBoundary ? 1 : 1.4) else { return }
     try gate.exclusive { () throws(EmbeddingError) in
       try commitAlone(as: state.withLock { $0.live })
     }
+  }
+
+  /// Counts a batch that changed rows; called before the gate lets a commit in.
+  func countBatch() { state.withLock { $0.live.batches += 1 } }
+
+  /// Whether dirty rows fill their share of the budget: half of what there is for cached rows, or
+  /// what there is for the pages of a commit. Where a step ends the database then commits by itself;
+  /// within a step it waits until they fill `slack` times that.
+  private func isCommitDue(slack: Double) -> Bool {
+    Double(budget.dirtyBytes) > Double(budget.limit) * 0.5 * slack
+      || Double(budget.commitBytes) > Double(budget.commitLimit) * slack
   }
 
   /// Makes room in the cache: commits, so that every row may be evicted, or, where that alone was
@@ -77,6 +72,15 @@ extension EmbeddingDatabase {
     try gate.exclusive { () throws(EmbeddingError) in
       try commitAlone(as: state.withLock { $0.live })
       guard emptyingCaches else { return }
+      for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
+    }
+  }
+
+  /// Forgets all cached rows, if none waits for a commit: for a table that finds no room beside
+  /// another one that filled the budget first.
+  func shareCachesAnew() throws(EmbeddingError) {
+    try gate.exclusive { () throws(EmbeddingError) in
+      guard budget.dirtyBytes == 0 else { return }
       for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
     }
   }

@@ -99,7 +99,7 @@ struct TableCommit {
     count -= UInt64(holes.count)
     // A hole that a new row takes loses its old frequency when it is overwritten.
     let lost = try frequency(of: holes, in: transaction)
-    let moves = try movesInto(holes, from: count..<oldCount, in: transaction)
+    let moves = try movesInto(holes, from: count..<max(count, oldCount), in: transaction)
     try insertIDs(numbered, in: transaction)
 
     record.rowCount = count

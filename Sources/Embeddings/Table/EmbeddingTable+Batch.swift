@@ -16,7 +16,8 @@ extension EmbeddingTable {
 
   /// Runs a batch beside others; where it finds no room for its rows, commits and runs it again.
   func batch(
-    _ ids: UnsafeIDs, _ body: (BatchScratch) throws(EmbeddingError) -> BatchOutcome
+    _ ids: UnsafeIDs, isChange: Bool = false,
+    _ body: (BatchScratch) throws(EmbeddingError) -> BatchOutcome
   ) throws(EmbeddingError) {
     guard ids.count > 0 else { return }
     try core.scratch.withScratch { (scratch) throws(EmbeddingError) in
@@ -24,16 +25,30 @@ extension EmbeddingTable {
         let outcome = try database.gate.shared { () throws(EmbeddingError) in
           scratch.initialSlots = core.state.withLock { $0.initialSlots }
           scratch.group(ids, in: cache)
-          return try body(scratch)
+          let outcome = try body(scratch)
+          if outcome == .done && isChange { database.countBatch() }
+          return outcome
         }
-        if outcome == .done { return }
+        if outcome == .done {
+          if scratch.uncached > 0 { try askForRoom() }
+          return
+        }
         try database.makeRoom(emptyingCaches: attempt > 0)
       }
       throw EmbeddingError(
         .budgetTooSmall,
-        "A batch of \(ids.count) ids of table \(name) does not fit into the cache budget of "
-          + "\(database.budget.limit) bytes (a row takes \(cache.layout.rowBytes)). Open the "
-          + "database with a larger budget, or pass smaller batches.")
+        "A batch of \(ids.count) ids of table \(name) does not fit into the \(database.budget.limit) "
+          + "bytes for cached rows (one takes \(cache.layout.rowBytes)). Open the database with a "
+          + "larger budget, or pass smaller batches.")
+    }
+  }
+
+  /// After a batch that could not cache what it read: asks for a share of the budget, if this table
+  /// has far less than its own.
+  private func askForRoom() throws(EmbeddingError) {
+    let tables = database.openTables.withLock { $0.count }
+    if tables > 1 && cache.slabBytes < database.budget.limit / (4 * tables) {
+      try database.shareCachesAnew()
     }
   }
 

@@ -57,6 +57,7 @@ extension EmbeddingTable {
       if slot >= 0 {
         self.copy(slot, key, &rows, scratch, to: target, mode: mode)
       } else if let stored {
+        scratch.uncached += isCached ? 1 : 0
         UnsafeMutableRawPointer(target).copyMemory(
           from: stored.block.vector(stored.index), byteCount: 4 * dimension)
       } else {

@@ -19,7 +19,7 @@ extension EmbeddingTable {
     try checkFinite(gradients, dimension: storage.layout.dimension, "The gradient")
     try database.begin(step: step)
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
-      try batch(ids) { (scratch) throws(EmbeddingError) in
+      try batch(ids, isChange: true) { (scratch) throws(EmbeddingError) in
         let outcome = try makeResident(ids, scratch, absent: .create)
         guard outcome == .done else { return outcome }
         gradients.withUnsafeBufferPointer { gradients in
@@ -36,7 +36,6 @@ extension EmbeddingTable {
         return .done
       }
     }
-    try database.end()
   }
 
   private func check(_ optimizer: AnyRowOptimizer) throws(EmbeddingError) {
@@ -81,7 +80,7 @@ extension EmbeddingTable {
     try checkFinite(vectors, dimension: dimension, "The vector")
     try database.begin(step: step)
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
-      try batch(ids) { (scratch) throws(EmbeddingError) in
+      try batch(ids, isChange: true) { (scratch) throws(EmbeddingError) in
         let outcome = try makeResident(ids, scratch, absent: .create)
         guard outcome == .done else { return outcome }
         vectors.withUnsafeBufferPointer { vectors in
@@ -98,15 +97,15 @@ extension EmbeddingTable {
         return .done
       }
     }
-    try database.end()
   }
 
   /// Adds one to the frequency of a row for every occurrence of its id.
   public func addFrequency(_ ids: borrowing IDBatch) throws(EmbeddingError) {
     try check(ids)
     try database.checkWritable("add to frequencies")
+    try database.begin()
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
-      try batch(ids) { (scratch) throws(EmbeddingError) in
+      try batch(ids, isChange: true) { (scratch) throws(EmbeddingError) in
         let outcome = try makeResident(ids, scratch, absent: .create)
         guard outcome == .done else { return outcome }
         forEachShard(scratch) { rows, range in
@@ -118,7 +117,6 @@ extension EmbeddingTable {
         return .done
       }
     }
-    try database.end()
   }
 
   /// Deletes the rows of `ids`, and returns how many there were.
@@ -126,9 +124,10 @@ extension EmbeddingTable {
   public func delete(_ ids: borrowing IDBatch) throws(EmbeddingError) -> Int {
     try check(ids)
     try database.checkWritable("delete")
+    try database.begin()
     var deleted = 0
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
-      try batch(ids) { (scratch) throws(EmbeddingError) in
+      try batch(ids, isChange: true) { (scratch) throws(EmbeddingError) in
         let outcome = try makeResident(ids, scratch, absent: .skip)
         guard outcome == .done else { return outcome }
         forEachShard(scratch) { rows, range in
@@ -139,11 +138,10 @@ extension EmbeddingTable {
             deleted += 1
           }
         }
+        core.uncommittedRows.subtract(deleted, ordering: .relaxed)
         return .done
       }
     }
-    core.uncommittedRows.subtract(deleted, ordering: .relaxed)
-    try database.end()
     return deleted
   }
 }

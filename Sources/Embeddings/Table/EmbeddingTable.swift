@@ -79,9 +79,7 @@ final class TableCore: Sendable {
     storage = TableStorage(
       name: name, idType: configuration.idType, layout: record.layout, ids: trees.ids,
       blocks: trees.blocks)
-    cache = RowCache(
-      dimension: configuration.dimension, slotCount: configuration.slotCount,
-      idType: configuration.idType, budget: budget)
+    cache = RowCache(record.layout, idType: configuration.idType, budget: budget)
     state = Mutex(try State(record: record))
   }
 

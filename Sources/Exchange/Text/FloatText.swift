@@ -11,14 +11,14 @@ enum FloatText {
     1e49, 1e50, 1e51, 1e52, 1e53, 1e54, 1e55, 1e56, 1e57, 1e58, 1e59, 1e60,
   ]
 
-  /// Parses the field of `text` that starts at `position`, and moves `position` to its end; nil, with
-  /// `position` anywhere, if the field is not a number.
+  /// Parses the field of `text` that starts at `position`, and moves `position` to its end; nil,
+  /// with `position` anywhere, if the field is not a number.
   ///
   /// The result is the float32 nearest to the decimal, ties to even, as `strtof` gives it. Up to 19
-  /// digits go into an integer, which is scaled in double precision: four roundings at most, so that
-  /// the double lies within 4 units of the true value. Rounding it to single precision can then only go
-  /// wrong within 4 units of the midpoint of two float32s, and there, as among the subnormals, the
-  /// exact and slow conversion decides.
+  /// digits go into an integer, which is scaled in double precision: four roundings at most, so
+  /// that the double lies within 4 units of the true value. Rounding it to single precision can
+  /// then only go wrong within 4 units of the midpoint of two float32s, and there, as among the
+  /// subnormals, the exact and slow conversion decides.
   @inline(__always)
   static func parse(_ text: Span<UInt8>, _ position: inout Int) -> Float? {
     let start = position
