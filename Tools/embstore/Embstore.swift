@@ -22,7 +22,7 @@ struct Embstore: ParsableCommand {
       COMPLETIONS:
         source <(embstore --generate-completion-script bash)
 
-      \(Code.help)
+      \(Exit.help)
       """,
     version: "0.1.0",
     groupedSubcommands: [

@@ -77,7 +77,7 @@ struct TableOption: ParsableArguments {
 }
 
 /// The tables of the first word that names a database.
-private func completeTable(_ words: [String]) -> [String] {
+func completeTable(_ words: [String]) -> [String] {
   for word in words.dropFirst(2) where access(word + "/data.mdb", F_OK) == 0 {
     if let database = try? EmbeddingDatabase(at: word, options: .readOnly) {
       return (try? database.tableNames) ?? []

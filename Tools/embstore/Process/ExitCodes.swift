@@ -2,7 +2,7 @@ import Embeddings
 import Glibc
 
 /// The exit codes, those of `sysexits.h` where it has one.
-enum Code {
+enum Exit {
   static let notFoundOrDamaged: Int32 = 1
   static let usage: Int32 = 64
   static let data: Int32 = 65
@@ -29,12 +29,12 @@ extension EmbeddingError {
   /// The exit code that tells what went wrong.
   var exitCode: Int32 {
     switch code {
-    case .notFound, .corruption: Code.notFoundOrDamaged
-    case .invalidArgument, .invalidConfiguration: Code.usage
-    case .malformedInput, .unsupportedFormat, .configurationMismatch: Code.data
-    case .alreadyExists: Code.exists
-    case .environmentInUse, .readersFull: Code.busy
-    default: isBrokenPipe ? Code.brokenPipe : Code.io
+    case .notFound, .corruption: Exit.notFoundOrDamaged
+    case .invalidArgument, .invalidConfiguration: Exit.usage
+    case .malformedInput, .unsupportedFormat, .configurationMismatch: Exit.data
+    case .alreadyExists: Exit.exists
+    case .environmentInUse, .readersFull: Exit.busy
+    default: isBrokenPipe ? Exit.brokenPipe : Exit.io
     }
   }
 

@@ -18,36 +18,19 @@ struct Interruption {
   /// Takes the signals away from all threads but one, which waits for them. Call before any other
   /// thread exists.
   static func watch() {
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    sigaddset(&signals, SIGINT)
-    sigaddset(&signals, SIGTERM)
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    mask([SIGINT, SIGTERM], SIG_BLOCK)
     var thread = pthread_t()
-    pthread_create(
-      &thread, nil,
-      { _ in
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGINT)
-        sigaddset(&signals, SIGTERM)
-        var number: Int32 = 0
-        while sigwait(&signals, &number) != 0 {}
-        leave(by: number)
-      }, nil)
+    pthread_create(&thread, nil, { _ in waitForSignal() }, nil)
   }
 
   /// Says and tidies up what there is, and ends the process as the signal would have.
-  private static func leave(by number: Int32) -> Never {
+  fileprivate static func leave(by number: Int32) -> Never {
     let work = current.withLock { $0 }
     work.bar?.finish()
     work.cleanUp?()
     if !work.message.isEmpty { complain("interrupted: \(work.message)") }
     signal(number, SIG_DFL)
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    sigaddset(&signals, number)
-    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    mask([number], SIG_UNBLOCK)
     raise(number)
     _exit(128 + number)
   }
@@ -70,14 +53,38 @@ struct Interruption {
   }
 }
 
-/// Removes the files of `folder` whose names begin with `prefix`.
-func removeFiles(in folder: String, prefix: String) {
+/// The body of the thread that signals go to.
+private func waitForSignal() -> Never {
+  var signals = signalSet([SIGINT, SIGTERM])
+  var number: Int32 = 0
+  while sigwait(&signals, &number) != 0 {}
+  Interruption.leave(by: number)
+}
+
+private func mask(_ numbers: [Int32], _ how: Int32) {
+  var signals = signalSet(numbers)
+  pthread_sigmask(how, &signals, nil)
+}
+
+private func signalSet(_ numbers: [Int32]) -> sigset_t {
+  var signals = sigset_t()
+  sigemptyset(&signals)
+  for number in numbers { sigaddset(&signals, number) }
+  return signals
+}
+
+/// Removes the files of `folder` whose names begin with `prefix` and have `part` in them.
+func removeFiles(in folder: String, prefix: String, containing part: String) {
   guard let directory = opendir(folder) else { return }
   defer { closedir(directory) }
   while let entry = readdir(directory) {
     let name = withUnsafePointer(to: &entry.pointee.d_name) {
       $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
     }
-    if name.hasPrefix(prefix) { unlink(folder + "/" + name) }
+    if name.hasPrefix(prefix), name.utf8.count > prefix.utf8.count, contains(name, part) {
+      unlink(folder + "/" + name)
+    }
   }
 }
+
+private func contains(_ text: String, _ part: String) -> Bool { strstr(text, part) != nil }
