@@ -47,12 +47,14 @@ func makeText(words: Int, vocabulary: Int, seed: UInt64) -> String {
 struct Tool {
   let arguments: [String]
 
-  /// The executable lies beside the test bundle that this code is in.
+  /// The executable lies beside the test bundle that this code is in, which is mapped.
   private static let path: String = {
-    var information = Dl_info()
-    guard dladdr(#dsohandle, &information) != 0 else { fatalError("dladdr") }
-    let bundle = String(cString: information.dli_fname)
-    return bundle[..<bundle.lastIndex(of: "/")!] + "/word2vec"
+    let maps = String(decoding: contents("/proc/self/maps") ?? [], as: UTF8.self)
+    let line = maps.split(separator: "\n").first { $0.hasSuffix(".xctest") }
+    guard let line, let start = line.firstIndex(of: "/"), let end = line.lastIndex(of: "/") else {
+      fatalError("no test bundle is mapped")
+    }
+    return line[start..<end] + "/word2vec"
   }()
 
   /// Starts the tool; its messages go to the file `log`.
