@@ -70,5 +70,8 @@ let package = Package(
     .testTarget(
       name: "EmbeddingsTests", dependencies: ["Embeddings", "CKernels", "TestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
+    .testTarget(
+      name: "Word2VecTests", dependencies: ["word2vec", "Embeddings", "TestSupport"],
+      swiftSettings: settings),
   ]
 )
