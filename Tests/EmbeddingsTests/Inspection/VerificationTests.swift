@@ -105,6 +105,51 @@ import Testing
     #expect(report.problems[0].table == "wordz")
   }
 
+  @Test func missingTreeOfOneTableDoesNotHideTheOthers() throws {
+    let trees = [words.storage.ids.name, words.storage.blocks.name]
+    try database.close()
+    do {
+      let environment = try Environment(path: directory.path)
+      try environment.write { (transaction) throws(EmbeddingError) in
+        for name in trees {
+          try transaction.drop(
+            try transaction.namedDatabase(name, integerKeys: true, create: false)!)
+        }
+      }
+      try environment.close()
+    }
+    let reopened = try openDatabase(directory.path)
+    try damageBlock(0, of: try reopened.table("numbers"))
+    let report = try reopened.verify()
+    #expect(report.counts == [.tree: 1, .block: 1], "\(report.problems)")
+    #expect(report.problems.contains { $0.kind == .tree && $0.table == "words" })
+    #expect(report.tables == 1)
+  }
+
+  @Test func damagedRecordOfOneTableDoesNotHideTheOthers() throws {
+    try database.close()
+    do {
+      let environment = try Environment(path: directory.path)
+      let meta = try environment.namedDatabase("meta", integerKeys: false, create: false)!
+      try environment.write { (transaction) throws(EmbeddingError) in
+        var stored = Array(try EmbeddingDatabase.get("table:words", from: meta, transaction)!)
+        stored[20] ^= 4
+        try Array("table:words".utf8).withBytes { (key) throws(EmbeddingError) in
+          try stored.withBytes { (value) throws(EmbeddingError) in
+            try transaction.put(key, value, in: meta)
+          }
+        }
+      }
+      try environment.close()
+    }
+    let reopened = try openDatabase(directory.path)
+    let report = try reopened.verify()
+    // Whose trees the others are cannot be said without the record.
+    #expect(report.counts == [.record: 1], "\(report.problems)")
+    #expect(report.tables == 1 && report.rows == 400)
+    #expect(thrownError { _ = try reopened.statistics() }?.code == .corruption)
+  }
+
   @Test func problemsBeyondTheCapAreCounted() throws {
     try database.environment.write { (transaction) throws(EmbeddingError) in
       try transaction.clear(words.storage.ids)
