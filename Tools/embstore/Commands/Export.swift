@@ -36,12 +36,15 @@ struct Export: ParsableCommand {
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
 
-  func run() throws {
+  func validate() throws {
     guard file != "-" || format != nil else {
       throw ValidationError(
         "Standard output has no name that tells a format. Add --format, one of "
           + FileFormat.allCases.map(\.rawValue).joined(separator: ", ") + ".")
     }
+  }
+
+  func run() throws {
     let store = try database.openForReading()
     let source = try table.open(in: store)
     let bar = ProgressBar("exporting \(source.name)", isQuiet: progress.quiet)

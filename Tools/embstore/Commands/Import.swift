@@ -72,7 +72,8 @@ struct Import: ParsableCommand {
         return try target.table.importFile(file, options) { bar.update($0) }
       }
     } catch {
-      try target.undo()
+      // The first error tells more than one of tidying up.
+      try? target.undo()
       throw error
     }
     try tell(summary, target)
