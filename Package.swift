@@ -73,5 +73,8 @@ let package = Package(
     // Runs the built `embstore`, which every build of the tests makes.
     .testTarget(
       name: "ToolTests", dependencies: ["Embeddings", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "Word2VecTests", dependencies: ["word2vec", "Embeddings", "TestSupport"],
+      swiftSettings: settings),
   ]
 )

@@ -36,11 +36,74 @@ import Testing
     }
   }
 
+  @Test func theHelpNamesEveryKeyOfJSON() throws {
+    try bench.makeWords()
+    func keys(_ value: Any) -> [String] {
+      switch value {
+      case let members as [String: Any]:
+        // The configuration's keys are the library's names.
+        members.flatMap { [$0.key] + ($0.key == "configuration" ? [] : keys($0.value)) }
+      case let values as [Any]: values.flatMap(keys)
+      default: []
+      }
+    }
+    for command in [
+      ["create", "words.emb", "x", "--dimension", "2"], ["stat", "words.emb"],
+      ["get", "words.emb", "king", "--table", "words"],
+      ["dump", "words.emb", "--limit", "1", "--table", "words"],
+      ["similar", "words.emb", "king", "--count", "1", "--table", "words"],
+      ["export", "words.emb", "out.txt", "--table", "words"],
+      ["import", "words.emb", "out.txt", "--table", "words"],
+      ["delete", "words.emb", "king", "--table", "words"], ["verify", "words.emb"],
+      ["backup", "words.emb", "b.emb"], ["compact", "words.emb", "c.emb"],
+    ] {
+      let process = bench.process(command + ["--json"])
+      let out = Pipe()
+      process.standardOutput = out
+      try process.run()
+      let data = try out.fileHandleForReading.readToEnd() ?? Data()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0, "\(command)")
+      let help = try bench.succeed("help", command[0]).out
+      let words = Set(help.split { !$0.isLetter && $0 != "_" }.map(String.init))
+      let unknown = Set(keys(try JSONSerialization.jsonObject(with: data))).subtracting(words)
+      #expect(unknown.isEmpty, "\(command[0]): \(unknown)")
+    }
+  }
+
   @Test(arguments: ["bash", "zsh", "fish"])
   func completionScriptsAreMade(shell: String) throws {
     let script = try bench.succeed("--generate-completion-script", shell).out
     for command in Self.commands { #expect(script.contains(command)) }
     #expect(script.contains("--initializer") || script.contains("initializer"))
+  }
+
+  @Test func tableNamesAreCompleted() throws {
+    try bench.succeed("create", "x.emb", "users", "--dimension", "2")
+    try bench.succeed("create", "x.emb", "items", "--dimension", "2")
+    let script = try bench.succeed("--generate-completion-script", "bash").out
+    try bench.write(
+      """
+      export PATH=\(Workbench.tool.deletingLastPathComponent().path):$PATH
+      COMP_WORDS=(embstore dump x.emb --table "")
+      COMP_CWORD=4
+      COMP_LINE="embstore dump x.emb --table "
+      COMP_POINT=${#COMP_LINE}
+      function=$(complete -p embstore | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+      $function embstore "" --table
+      printf '%s\\n' "${COMPREPLY[@]}"
+      """, to: "complete.sh")
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+    shell.currentDirectoryURL = URL(fileURLWithPath: bench.directory.path)
+    try bench.write(script, to: "script.sh")
+    shell.arguments = ["-c", "source script.sh; source complete.sh"]
+    let out = Pipe()
+    shell.standardOutput = out
+    try shell.run()
+    let words = String(decoding: try out.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    shell.waitUntilExit()
+    #expect(words.split(separator: "\n") == ["items", "users"])
   }
 
   @Test func aMisspeltOptionIsAUsageError() throws {

@@ -15,31 +15,32 @@ extension EmbeddingTable {
   }
 
   /// Runs a batch beside others; where it finds no room for its rows, commits and runs it again.
+  ///
+  /// - Parameter body: changes no row unless it returns `.done`, so that the commit is one between
+  ///   two batches.
   func batch(
-    _ ids: UnsafeIDs, isChange: Bool = false,
-    _ body: (BatchScratch) throws(EmbeddingError) -> BatchOutcome
+    _ ids: UnsafeIDs, _ body: (BatchScratch) throws(EmbeddingError) -> BatchOutcome
   ) throws(EmbeddingError) {
-    guard ids.count > 0 else { return }
     try core.scratch.withScratch { (scratch) throws(EmbeddingError) in
-      for attempt in 0..<3 {
-        let outcome = try database.gate.shared { () throws(EmbeddingError) in
-          scratch.initialSlots = core.state.withLock { $0.initialSlots }
-          scratch.group(ids, in: cache)
-          let outcome = try body(scratch)
-          if outcome == .done && isChange { database.countBatch() }
-          return outcome
-        }
-        if outcome == .done {
+      func attempt() throws(EmbeddingError) -> BatchOutcome {
+        scratch.initialSlots = core.state.withLock { $0.initialSlots }
+        scratch.group(ids, in: cache)
+        return try body(scratch)
+      }
+      for _ in 0..<2 {
+        if try database.gate.shared(attempt) == .done {
           if scratch.uncached > 0 { try askForRoom() }
           return
         }
-        try database.makeRoom(emptyingCaches: attempt > 0)
+        try database.commitLive()
       }
+      // Other threads may take the room that a commit makes, and other tables may hold all of it.
+      if try database.withAllRoom(attempt) == .done { return }
       throw EmbeddingError(
         .budgetTooSmall,
-        "A batch of \(ids.count) ids of table \(name) does not fit into the \(database.budget.limit) "
-          + "bytes for cached rows (one takes \(cache.layout.rowBytes)). Open the database with a "
-          + "larger budget, or pass smaller batches.")
+        "A batch of \(ids.count) ids of table \(name) does not fit into the cache budget of "
+          + "\(database.budget.limit) bytes (a row takes \(cache.layout.rowBytes)). Open the "
+          + "database with a larger budget, or pass smaller batches.")
     }
   }
 

@@ -9,6 +9,8 @@ struct Create: ParsableCommand {
       Name and configuration identify a table: a trainer opens it with the same values. To fill a \
       table from a file, 'embstore import --create' makes one that fits.
 
+      With --json: database, table, configuration.
+
       EXAMPLES:
         embstore create model.emb users --dimension 64 --id-type int64
         embstore create model.emb words -d 50 --optimizer adam --learning-rate 0.01

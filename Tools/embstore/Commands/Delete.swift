@@ -10,6 +10,8 @@ struct Delete: ParsableCommand {
       starts anew. More than some 64 MiB of rows are deleted in several commits. Ids without a row are passed over; if none has one, the exit code is 1. The \
       step of the database stays as it is.
 
+      With --json: table, asked, deleted, and rows, the table's count afterwards.
+
       EXAMPLES:
         embstore delete words.emb king queen
         embstore delete model.emb --table users --from-file left.txt

@@ -12,6 +12,9 @@ struct Export: ParsableCommand {
       (word2vec binary), .vec (fastText), .glove, .npy, .safetensors, NAME-keys (TFRA). '-' is \
       standard output, and needs --format.
 
+      With --json: table, file, format, rows, and step and batches of the commit written. Where \
+      standard output is the file, that goes to standard error.
+
       EXAMPLES:
         embstore export words.emb words.txt --order frequency
         embstore export words.emb words.bin --vocabulary words.vocab
