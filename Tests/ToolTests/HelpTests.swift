@@ -95,7 +95,7 @@ import Testing
       """, to: "complete.sh")
     let shell = Process()
     shell.executableURL = URL(fileURLWithPath: "/bin/bash")
-    shell.currentDirectoryURL = URL(fileURLWithPath: bench.directory.path)
+    shell.currentDirectoryURL = URL(fileURLWithPath: bench.path("."))
     try bench.write(script, to: "script.sh")
     shell.arguments = ["-c", "source script.sh; source complete.sh"]
     let out = Pipe()
