@@ -70,6 +70,9 @@ let package = Package(
     .testTarget(
       name: "EmbeddingsTests", dependencies: ["Embeddings", "CKernels", "TestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
+    // Runs the built `embstore`, which every build of the tests makes.
+    .testTarget(
+      name: "ToolTests", dependencies: ["Embeddings", "TestSupport"], swiftSettings: settings),
     .testTarget(
       name: "Word2VecTests", dependencies: ["word2vec", "Embeddings", "TestSupport"],
       swiftSettings: settings),

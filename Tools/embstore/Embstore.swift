@@ -57,6 +57,8 @@ struct Embstore: ParsableCommand {
 extension EmbeddingError {
   /// Message and cause on one line, as people read it on a terminal.
   fileprivate var oneLine: String {
-    description.split(whereSeparator: \.isNewline).joined(separator: " ")
+    let line = description.split(whereSeparator: \.isNewline).joined(separator: " ")
+    guard code == .unsupportedFileSystem else { return line }
+    return line + " Here that is --allow-unsafe-file-system."
   }
 }

@@ -7,7 +7,10 @@ struct DatabaseArguments: ParsableArguments {
   @Argument(help: "The database, a directory.", completion: .directory)
   var database: String
 
-  @Flag(help: "Accept a network file system, whose locks and maps cannot be trusted.")
+  /// Shown by the error that asks for it, and in `--help-hidden`.
+  @Flag(
+    help: ArgumentHelp(
+      "Accept a network file system, whose locks and maps cannot be trusted.", visibility: .hidden))
   var allowUnsafeFileSystem = false
 
   /// Opens the database to read the last commit, beside whoever writes.

@@ -56,6 +56,9 @@ struct OptimizerArguments: ParsableArguments {
       case .ftrl: FTRL()
       case .adam: Adam()
       }
+    if let learningRate, !learningRate.isFinite {
+      throw ValidationError("--learning-rate is \(learningRate); it must be finite.")
+    }
     var parameters = base.hyperparameters
     for (option, name, value) in given {
       guard let i = parameters.firstIndex(where: { $0.name == name }) else {
@@ -68,7 +71,8 @@ struct OptimizerArguments: ParsableArguments {
     }
     guard
       let made = try builtInOptimizer(
-        name: base.name, learningRate: learningRate ?? base.learningRate, hyperparameters: parameters
+        name: base.name, learningRate: learningRate ?? base.learningRate,
+        hyperparameters: parameters
       )
     else { preconditionFailure("\(base.name) is not built in") }
     return made

@@ -19,6 +19,8 @@ extension IDType: ExpressibleByArgument {
     }
   }
 
+  /// The name.
+  public var defaultValueDescription: String { description }
   /// The names.
   public static var allValueStrings: [String] { ["bytes", "int64"] }
   /// The names, to complete.

@@ -10,6 +10,8 @@ struct Backup: ParsableCommand {
       The copy appears whole or not at all, and is a database like any other. It is as large as the \
       original; 'embstore compact' makes a smaller one, more slowly.
 
+      With --json: database, copy, bytes_before, bytes_after.
+
       EXAMPLES:
         embstore backup words.emb /backup/words-2024-05-01.emb
       """)
@@ -35,6 +37,8 @@ struct Compact: ParsableCommand {
       stat' shows how many). The copy has none. To put it in the place of the original, end every \
       process that has the original open, then rename the directories.
 
+      With --json: database, copy, bytes_before, bytes_after.
+
       EXAMPLES:
         embstore compact words.emb small.emb
         mv words.emb old.emb && mv small.emb words.emb
@@ -57,9 +61,13 @@ private func copyDatabase(
   _ make: (EmbeddingDatabase) throws(EmbeddingError) -> Void
 ) throws {
   let store = try database.openForReading()
+  let isNew = access(copy, F_OK) != 0
   try Interruption.during(
     "nothing was copied",
-    cleanUp: { removeFiles(in: copy, prefix: "data.mdb.partial-", containing: "\(getpid())") }
+    cleanUp: {
+      removeFiles(in: copy, prefix: "data.mdb.partial-", containing: "\(getpid())")
+      if isNew { rmdir(copy) }
+    }
   ) { () throws(EmbeddingError) in try make(store) }
   let before = fileSize(store.path + "/data.mdb")
   let after = fileSize(copy + "/data.mdb")

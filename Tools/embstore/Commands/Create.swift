@@ -9,10 +9,12 @@ struct Create: ParsableCommand {
       Name and configuration identify a table: a trainer opens it with the same values. To fill a \
       table from a file, 'embstore import --create' makes one that fits.
 
+      With --json: database, table, configuration.
+
       EXAMPLES:
         embstore create model.emb users --dimension 64 --id-type int64
-        embstore create model.emb words --dimension 50 --optimizer adam --learning-rate 0.01
-        embstore create model.emb items --dimension 32 --initializer normal:0,0.02 --seed 7
+        embstore create model.emb words -d 50 --optimizer adam --learning-rate 0.01
+        embstore create model.emb items -d 32 --initializer normal:0,0.02 --seed 7
       """)
 
   @OptionGroup var database: DatabaseArguments
@@ -25,6 +27,8 @@ struct Create: ParsableCommand {
   @OptionGroup var start: InitializerArguments
   @OptionGroup(title: "Optimizer") var training: OptimizerArguments
   @OptionGroup var output: OutputOptions
+
+  func validate() throws { _ = try training.make() }
 
   func run() throws {
     let configuration = TableConfiguration(
@@ -40,7 +44,14 @@ struct Create: ParsableCommand {
         "The database \(store.path) has a table \(table) already. Choose another name, or see it "
           + "with 'embstore stat'.")
     }
-    let made = try store.table(table, configuration)
+    let made: EmbeddingTable
+    do throws(EmbeddingError) {
+      made = try store.table(table, configuration)
+    } catch {
+      try? store.close()
+      if isNew { removal(of: store.path)() }
+      throw error
+    }
     let text = "Created table \(table) in \(isNew ? "the new database " : "")\(store.path): "
     try report(
       text + configuration.shown + ".",

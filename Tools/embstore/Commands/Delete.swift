@@ -7,8 +7,10 @@ struct Delete: ParsableCommand {
     abstract: "Delete rows by id.",
     discussion: """
       The rows are gone for good, with their optimizer state and frequency; an id that comes back \
-      starts anew. Ids without a row are passed over; if none has one, the exit code is 1. The \
+      starts anew. More than some 64 MiB of rows are deleted in several commits. Ids without a row are passed over; if none has one, the exit code is 1. The \
       step of the database stays as it is.
+
+      With --json: table, asked, deleted, and rows, the table's count afterwards.
 
       EXAMPLES:
         embstore delete words.emb king queen
@@ -43,11 +45,20 @@ struct Delete: ParsableCommand {
         "The database stands within a step (\(point)), where its trainer was interrupted. Let the "
           + "trainer finish the step and commit, then delete.")
     }
-    var all = try parseIDs(ids, for: target)
-    try append(lines, to: &all, for: target)
-    let deleted = try Interruption.during("nothing was deleted") { () throws(EmbeddingError) in
-      let deleted = try target.delete(all.batch)
-      try store.commit(step: point.step)
+    let all = try parse(lines, for: target)
+    let portion = portionSize(target.configuration)
+    let isPortioned = all.count > portion
+    let deleted = try Interruption.during(
+      isPortioned
+        ? "a part of the rows was deleted; run it again for the rest" : "nothing was deleted"
+    ) { () throws(EmbeddingError) in
+      var deleted = 0
+      for start in stride(from: 0, to: all.count, by: portion) {
+        let ids = IDColumn(
+          Array(all[start..<min(start + portion, all.count)]), type: target.configuration.idType)
+        deleted += try target.delete(ids.batch)
+        try store.commit(step: point.step)
+      }
       return deleted
     }
     let total = try target.count
@@ -65,14 +76,26 @@ struct Delete: ParsableCommand {
     if deleted == 0 { throw ExitCode(Exit.notFoundOrDamaged) }
   }
 
-  private func append(
-    _ lines: [[UInt8]], to ids: inout IDColumn, for table: EmbeddingTable
-  ) throws(EmbeddingError) {
+  /// The ids of the command line and of the file.
+  private func parse(
+    _ lines: [[UInt8]], for table: EmbeddingTable
+  ) throws(EmbeddingError) -> [EmbeddingID] {
+    var all: [EmbeddingID] = []
+    for word in ids { all.append(try parseID(word, for: table)) }
     for line in lines {
-      ids.append(
-        ids.type == .bytes
-          ? .bytes(line) : try parseID(String(decoding: line, as: UTF8.self), for: table))
+      switch table.configuration.idType {
+      case .bytes: all.append(.bytes(line))
+      case .int64: all.append(try parseID(String(decoding: line, as: UTF8.self), for: table))
+      }
     }
+    return all
+  }
+
+  /// Rows deleted in one commit: so few that the database need not commit by itself in between,
+  /// which would leave it within a step if it were interrupted there.
+  private func portionSize(_ configuration: TableConfiguration) -> Int {
+    let rowBytes = 4 * (configuration.dimension + configuration.slotCount) + 128
+    return max(1, (64 << 20) / rowBytes)
   }
 }
 
@@ -80,7 +103,8 @@ struct Delete: ParsableCommand {
 private func readLines(_ path: String) throws(EmbeddingError) -> [[UInt8]] {
   let source = try ByteSource(path: path)
   var lines: [[UInt8]] = []
-  while let line = try source.nextLine(maximum: 1 << 26, { (line) -> [UInt8] in Array(copying: line) })
+  while let line = try source.nextLine(
+    maximum: 1 << 26, { (line) -> [UInt8] in Array(copying: line) })
   {
     if !line.isEmpty { lines.append(line) }
   }

@@ -12,6 +12,9 @@ struct Export: ParsableCommand {
       (word2vec binary), .vec (fastText), .glove, .npy, .safetensors, NAME-keys (TFRA). '-' is \
       standard output, and needs --format.
 
+      With --json: table, file, format, rows, and step and batches of the commit written. Where \
+      standard output is the file, that goes to standard error.
+
       EXAMPLES:
         embstore export words.emb words.txt --order frequency
         embstore export words.emb words.bin --vocabulary words.vocab
@@ -36,12 +39,15 @@ struct Export: ParsableCommand {
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
 
-  func run() throws {
+  func validate() throws {
     guard file != "-" || format != nil else {
       throw ValidationError(
         "Standard output has no name that tells a format. Add --format, one of "
           + FileFormat.allCases.map(\.rawValue).joined(separator: ", ") + ".")
     }
+  }
+
+  func run() throws {
     let store = try database.openForReading()
     let source = try table.open(in: store)
     let bar = ProgressBar("exporting \(source.name)", isQuiet: progress.quiet)

@@ -70,7 +70,8 @@ func baseName(_ path: String) -> String {
 private func tableName(of file: String) -> String {
   var name = Substring(baseName(file))
   let endings = [
-    ".zst", ".txt", ".bin", ".vec", ".glove", ".npy", ".safetensors", ".vectors", "-keys", "-values",
+    ".zst", ".txt", ".bin", ".vec", ".glove", ".npy", ".safetensors", ".vectors", "-keys",
+    "-values",
   ]
   while let ending = endings.first(where: name.hasSuffix) { name.removeLast(ending.count) }
   return name.isEmpty || name == "-" ? "embeddings" : String(name)

@@ -14,6 +14,9 @@ struct Import: ParsableCommand {
       table is named after the file, unless --table names it. For an optimizer or initializer of \
       your own, make the table with 'embstore create' first.
 
+      With --json: database, table, created, inserted, replaced, kept, duplicates, and rows, the \
+      table's count afterwards.
+
       EXAMPLES:
         embstore import words.emb glove.6B.50d.txt --create
         embstore import words.emb news.vec --table words --existing keep
@@ -72,7 +75,8 @@ struct Import: ParsableCommand {
         return try target.table.importFile(file, options) { bar.update($0) }
       }
     } catch {
-      try target.undo()
+      // The first error tells more than one of tidying up.
+      try? target.undo()
       throw error
     }
     try tell(summary, target)

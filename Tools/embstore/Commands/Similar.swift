@@ -26,7 +26,8 @@ struct Similar: ParsableCommand {
   var minus: [String] = []
   @Option(name: .shortAndLong, help: "How many to find.")
   var count = 10
-  @Option(help: "What is near: \(SimilarityMetric.allCases.map(\.rawValue).joined(separator: ", ")).")
+  @Option(
+    help: "What is near: \(SimilarityMetric.allCases.map(\.rawValue).joined(separator: ", ")).")
   var metric: SimilarityMetric = .cosine
   @OptionGroup var table: TableOption
   @OptionGroup var output: OutputOptions

@@ -54,7 +54,8 @@ struct StatJSON {
             histograms.frequency,
             histograms.frequencies.map {
               .object([
-                ("from", .unsigned($0.range.lowerBound)), ("through", .unsigned($0.range.upperBound)),
+                ("from", .unsigned($0.range.lowerBound)),
+                ("through", .unsigned($0.range.upperBound)),
                 ("rows", .integer($0.count)),
               ])
             })
@@ -65,7 +66,8 @@ struct StatJSON {
             histograms.norm,
             histograms.norms.map {
               .object([
-                ("from", .double($0.lower)), ("to", .double($0.upper)), ("rows", .integer($0.count)),
+                ("from", .double($0.lower)), ("to", .double($0.upper)),
+                ("rows", .integer($0.count)),
               ])
             })
         ),

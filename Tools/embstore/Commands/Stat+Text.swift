@@ -87,7 +87,7 @@ struct StatText {
       histogram.norms.map { ("\(fixed($0.lower, 2))-\(fixed($0.upper, 2))", $0.count) }
     ).map { "    " + $0 }
     if histogram.nonFiniteRows > 0 {
-      lines.append("  \(counted(histogram.nonFiniteRows, "row")) hold NaN or infinity")
+      lines.append("  NaN or infinity in \(counted(histogram.nonFiniteRows, "row"))")
     }
   }
 

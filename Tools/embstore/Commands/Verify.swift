@@ -50,8 +50,8 @@ struct Verify: ParsableCommand {
           + "Go back to a backup, or export what can be read.")
     if found.nonFiniteRows > 0 {
       lines.append(
-        "\(counted(found.nonFiniteRows, "row")) hold NaN or infinity: no damage of the store, but "
-          + "of the model.")
+        "NaN or infinity in \(counted(found.nonFiniteRows, "row")): no damage of the store, but of "
+          + "the model.")
     }
     return lines.joined(separator: "\n")
   }
