@@ -10,8 +10,8 @@ package enum ExchangeFormat: String, CaseIterable, Sendable {
   case word2vecBinary = "word2vec-binary"
   /// Text without a header.
   case glove
-  /// The `.vec` file of fastText: the grammar of ``word2vecText``. (A fastText `.bin` is a model, and
-  /// is refused.)
+  /// The `.vec` file of fastText: the grammar of ``word2vecText``. (A fastText `.bin` is a model,
+  /// and is refused.)
   case fastText = "fasttext"
   /// One two-dimensional numpy array, with the ids in a file of their own.
   case npy
@@ -42,9 +42,10 @@ extension ExchangeFormat {
 
   /// The format of content that begins with `bytes`.
   ///
-  /// Text and binary word2vec share a header: they are told apart by whether numbers or anything else
-  /// follow the first word. A first line of exactly two integers is taken for a header unless the
-  /// second line is of dimension 1 and the header's is not, as in a GloVe file of one-float vectors.
+  /// Text and binary word2vec share a header: they are told apart by whether numbers or anything
+  /// else follow the first word. A first line of exactly two integers is taken for a header unless
+  /// the second line is of dimension 1 and the header's is not, as in a GloVe file of one-float
+  /// vectors.
   package static func detect(
     _ bytes: Span<UInt8>, name: String
   ) throws(EmbeddingError) -> ExchangeFormat {
@@ -59,7 +60,12 @@ extension ExchangeFormat {
     }
     let first = bytes.line(from: 0)
     guard let header = TextHeader(bytes.extracting(first.range)) else {
-      if looksLikeText(bytes.extracting(first.range)) { return .glove }
+      // Of a line that goes on beyond the bytes at hand, the last number may be cut.
+      let line = bytes.extracting(first.range)
+      let whole =
+        first.isComplete || line.count < peekLength
+        ? line.count : line.fieldStart(before: line.count)
+      if looksLikeText(line.extracting(..<whole)) { return .glove }
       throw EmbeddingError(
         .unsupportedFormat,
         "\(name) is of no format known here; it begins with the bytes \(hex(bytes)). Readable are "
@@ -125,6 +131,12 @@ func refuseForeignFormats(_ bytes: Span<UInt8>, name: String) throws(EmbeddingEr
   }
   if bytes.starts(with: [0x1F, 0x8B]) {
     try refuse("gzip-compressed", "Decompress it (gunzip), or compress it with zstd instead.")
+  }
+  if bytes.starts(with: [0xEF, 0xBB, 0xBF]) || bytes.starts(with: [0xFF, 0xFE])
+    || bytes.starts(with: [0xFE, 0xFF])
+  {
+    try refuse(
+      "text that begins with a byte order mark", "Save it as UTF-8 without a byte order mark.")
   }
   if bytes.count > 1, bytes[0] == 0x80, (2...5).contains(bytes[1]) {
     try refuse(

@@ -4,8 +4,9 @@ package import StorageBase
 package struct ReaderOptions: Sendable {
   /// The format; nil detects it by content (and TFRA pairs by name).
   package var format: ExchangeFormat?
-  /// A file with the id of each row, for npy, safetensors and TFRA: text with one id a line, or a
-  /// one-dimensional npy of integers. Without it rows of npy are numbered from 0.
+  /// A file with the id of each row, for npy and safetensors: text with one id a line, or a
+  /// one-dimensional npy of integers. Without it, and without ids of its own, a matrix has its rows
+  /// numbered from 0.
   package var idsPath: String?
   /// The tensor with the vectors, for safetensors; nil takes the only two-dimensional one.
   package var tensorName: String?
@@ -17,8 +18,8 @@ package struct ReaderOptions: Sendable {
   package var idType: IDType?
   /// The dimension of a GloVe file whose first word contains numbers; nil takes the first line's.
   package var dimension: Int?
-  /// Whether NaN and infinity are read as they are. By default they are errors: one NaN spoils every
-  /// sum that it enters.
+  /// Whether NaN and infinity are read as they are. By default they are errors: one NaN spoils
+  /// every sum that it enters.
   package var allowsNonFinite = false
   /// Whether ids must be valid UTF-8. By default ids are bytes, kept bit for bit; gensim refuses
   /// invalid UTF-8 unless told otherwise.

@@ -52,14 +52,14 @@ extension RowReader {
 
 /// Opens `path` (standard input for `-`) for reading rows. Zstandard content is decompressed.
 ///
-/// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for a format that is not read here, with what
-///   to do about it; ``EmbeddingError/Code/malformedInput`` for a header that cannot be.
+/// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for a format that is not read here, with
+///   what to do about it; ``EmbeddingError/Code/malformedInput`` for a header that cannot be.
 package func openRowReader(
   path: String, options: ReaderOptions = ReaderOptions()
 ) throws(EmbeddingError) -> any RowReader {
   try check(options)
   if options.format == .tfra || (options.format == nil && isTFRAPath(path)) {
-    return try openTFRA(path: path, options: options)
+    return try openTFRA(path: path, options: options, vocabulary: vocabulary(options))
   }
   let source = try ByteSource(path: path)
   let format: ExchangeFormat
@@ -72,20 +72,43 @@ package func openRowReader(
   } else {
     format = try ExchangeFormat.detect(source, path: path)
   }
-  let vocabulary = try options.vocabularyPath.map { (path) throws(EmbeddingError) in
-    try Vocabulary(path: path)
-  }
+  try check(options, for: format)
+  let vocabulary = try vocabulary(options)
   switch format {
   case .word2vecText, .fastText, .glove:
     return try TextReader(source, format: format, options: options, vocabulary: vocabulary)
   case .word2vecBinary:
     return try Word2vecBinaryReader(source, options: options, vocabulary: vocabulary)
   case .npy:
-    return try openNpy(source, options: options)
+    return try openNpy(source, options: options, vocabulary: vocabulary)
   case .safetensors:
-    return try openSafetensors(path: path, options: options)
+    guard !source.isCompressed else {
+      throw EmbeddingError(
+        .invalidArgument,
+        "\(source.name) is compressed, and safetensors is read in any order; decompress it first.")
+    }
+    return try openSafetensors(path: path, options: options, vocabulary: vocabulary)
   case .tfra:
-    return try openTFRA(path: path, options: options)
+    return try openTFRA(path: path, options: options, vocabulary: vocabulary)
+  }
+}
+
+private func vocabulary(_ options: ReaderOptions) throws(EmbeddingError) -> Vocabulary? {
+  try options.vocabularyPath.map { (path) throws(EmbeddingError) in try Vocabulary(path: path) }
+}
+
+/// Refuses options that the format has no use for, rather than leave them aside unsaid.
+private func check(
+  _ options: ReaderOptions, for format: ExchangeFormat
+) throws(EmbeddingError) {
+  let hasIDs = ![.npy, .safetensors].contains(format)
+  if hasIDs, options.idsPath != nil {
+    throw EmbeddingError(
+      .invalidArgument, "A \(format.rawValue) file has ids of its own; leave the file of ids out.")
+  }
+  if format != .safetensors, options.tensorName != nil {
+    throw EmbeddingError(
+      .invalidArgument, "A \(format.rawValue) file has no tensors; leave the tensor's name out.")
   }
 }
 

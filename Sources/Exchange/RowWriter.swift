@@ -7,8 +7,8 @@ package struct WriterOptions: Sendable {
   package var idsPath: String?
   /// The name of the tensor with the vectors, for safetensors.
   package var tensorName: String
-  /// Whether word2vec's binary format has a newline after each record, as word2vec itself writes it.
-  /// gensim writes none, and reads both.
+  /// Whether word2vec's binary format has a newline after each record, as word2vec itself writes
+  /// it. gensim writes none, and reads both.
   package var newlineAfterRecord: Bool
   /// A file to write `key count` lines to, for the text and binary formats of words.
   package var vocabularyPath: String?
@@ -24,14 +24,14 @@ package struct WriterOptions: Sendable {
   }
 }
 
-/// A file being written, a batch of rows at a time. It appears under its name with `finish()`, whole;
-/// a writer that is dropped before leaves nothing behind.
+/// A file being written, a batch of rows at a time. It appears under its name with `finish()`,
+/// whole; a writer that is dropped before leaves nothing behind.
 package protocol RowWriter: AnyObject {
   /// Appends the rows of `batch`.
   ///
   /// - Precondition: `batch` has the dimension and id type that the writer was opened with.
-  /// - Throws: ``EmbeddingError/Code/invalidArgument`` for an id that the format cannot hold, and for
-  ///   more rows than were promised.
+  /// - Throws: ``EmbeddingError/Code/invalidArgument`` for an id that the format cannot hold, and
+  ///   for more rows than were promised.
   func write(_ batch: borrowing RowBatch) throws(EmbeddingError)
 
   /// Makes the file durable and gives it its name.
@@ -53,6 +53,7 @@ package func openRowWriter(
       "\(count) rows of dimension \(dimension) cannot be written; the count must be 0 or more, "
         + "and the dimension within 1...\(Limits.dimension).")
   }
+  try check(options, for: format)
   let tally = RowTally(path: path, count: count, dimension: dimension, idType: idType)
   switch format {
   case .word2vecText, .fastText, .glove:
@@ -65,6 +66,20 @@ package func openRowWriter(
     return try SafetensorsWriter(path: path, tally: tally, options: options)
   case .tfra:
     return try TFRAWriter(path: path, tally: tally)
+  }
+}
+
+/// Refuses options that the format has no use for, rather than leave them aside unsaid.
+private func check(
+  _ options: WriterOptions, for format: ExchangeFormat
+) throws(EmbeddingError) {
+  if format != .npy, options.idsPath != nil {
+    throw EmbeddingError(
+      .invalidArgument, "Only npy has its ids in another file; leave the file of ids out.")
+  }
+  if [.npy, .safetensors, .tfra].contains(format), options.vocabularyPath != nil {
+    throw EmbeddingError(
+      .invalidArgument, "A vocabulary is written beside formats of words, not \(format.rawValue).")
   }
 }
 

@@ -1,5 +1,13 @@
 import CXXHash
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// The 64-bit XXH3 of `bytes`: the hash of byte-string ids and the checksum of everything stored.
 @inlinable
 package func xxh3(_ bytes: UnsafeRawBufferPointer) -> UInt64 { hashBytes(bytes) }
@@ -26,6 +34,13 @@ package func mix64(_ value: UInt64) -> UInt64 {
 
 /// 2^64 divided by the golden ratio: the increment of SplitMix64.
 @inlinable package var golden: UInt64 { 0x9E37_79B9_7F4A_7C15 }
+
+/// Whether two runs of bytes are the same.
+package func isEqual(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+  guard a.count == b.count else { return false }
+  guard let start = a.baseAddress, let other = b.baseAddress else { return true }
+  return memcmp(start, other, a.count) == 0
+}
 
 extension [UInt8] {
   /// Lends the bytes; unlike `withUnsafeBytes`, with the type of the error kept.

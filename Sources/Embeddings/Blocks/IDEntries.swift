@@ -37,7 +37,7 @@ struct IDEntries: Sequence {
 
   /// The row number of the id with these bytes.
   func row(of bytes: UnsafeRawBufferPointer) -> UInt64? {
-    for entry in self where entry.bytes.elementsEqual(bytes) { return entry.row }
+    for entry in self where isEqual(entry.bytes, bytes) { return entry.row }
     return nil
   }
 

@@ -24,6 +24,13 @@ struct RowHeader {
     set { tag = tag & ~Self.rowMask | newValue }
   }
 
+  /// Adds to the frequency, which stays at its largest value once it has come there (an import may
+  /// bring any).
+  mutating func addFrequency(_ count: UInt64) {
+    let (sum, overflows) = frequency.addingReportingOverflow(count)
+    frequency = overflows ? .max : sum
+  }
+
   /// What is true of a row.
   struct Flags: OptionSet {
     let rawValue: UInt8

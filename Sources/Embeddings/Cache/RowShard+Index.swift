@@ -1,14 +1,6 @@
 import CKernels
 import StorageBase
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// An id as the cache looks for it.
 struct RowKey {
   /// An Int64 id's bit pattern, or the XXH3 of a byte-string id.
@@ -73,14 +65,7 @@ extension RowShard {
   @inline(__always)
   func matches(_ slot: Int, _ key: RowKey) -> Bool {
     guard header(slot).pointee.key == key.key else { return false }
-    return !layout.hasBytes || sameBytes(slot, key.bytes)
-  }
-
-  private func sameBytes(_ slot: Int, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    let stored = idBytes(slot)
-    return stored.count == bytes.count
-      && memcmp(stored.baseAddress.unsafelyUnwrapped, bytes.baseAddress.unsafelyUnwrapped,
-        bytes.count) == 0
+    return !layout.hasBytes || isEqual(idBytes(slot), key.bytes)
   }
 
   /// The slot of `key`, or -1.

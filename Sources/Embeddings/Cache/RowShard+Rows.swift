@@ -63,7 +63,12 @@ extension RowShard {
     guard !header(slot).pointee.flags.contains(.dirty) else { return }
     header(slot).pointee.flags.insert(.dirty)
     dirtySlots.append(UInt32(slot))
-    budget.addDirty(layout.rowBytes)
+    let row = header(slot).pointee.row
+    let size =
+      row == RowHeader.noRow
+      ? layout.rowBytes : changedBlocks.mark(row: row) ? layout.blockBytes : 0
+    commitBytes += size
+    budget.addDirty(layout.rowBytes, commitBytes: size)
   }
 
   /// Notes that a commit holds everything: dirty rows are clean now, deleted ones go.
@@ -76,7 +81,8 @@ extension RowShard {
         header(slot).pointee.flags.remove(.dirty)
       }
     }
-    budget.addDirty(-dirtySlots.count * layout.rowBytes)
+    budget.addDirty(-dirtySlots.count * layout.rowBytes, commitBytes: -commitBytes)
+    commitBytes = 0
     dirtySlots.removeAll(keepingCapacity: true)
   }
 }

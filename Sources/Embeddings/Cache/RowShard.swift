@@ -19,6 +19,8 @@ struct CacheLayout: Sendable {
   let hasBytes: Bool
   /// Rows in one slab, a power of two.
   let rowsPerSlabShift: Int
+  /// Bytes that a commit writes for a block of which a row changed.
+  let blockBytes: Int
 
   var rowFloats: Int { dimension + slotCount }
   var rowsPerSlab: Int { 1 << rowsPerSlabShift }
@@ -38,6 +40,7 @@ struct CacheLayout: Sendable {
 struct RowShard: ~Copyable {
   let layout: CacheLayout
   let budget: CacheBudget
+  let changedBlocks: ChangedBlocks
 
   /// The slabs; nil where one was given back.
   var slabs: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -57,10 +60,13 @@ struct RowShard: ~Copyable {
   var hand = 0
   /// The slots of dirty rows, each once, in the order in which they became dirty.
   var dirtySlots: [UInt32] = []
+  /// What they add to the size of a commit.
+  var commitBytes = 0
 
-  init(layout: CacheLayout, budget: CacheBudget) {
+  init(layout: CacheLayout, budget: CacheBudget, changedBlocks: ChangedBlocks) {
     self.layout = layout
     self.budget = budget
+    self.changedBlocks = changedBlocks
     slabs = .allocate(capacity: slabCapacity)
     slabs.initialize(repeating: nil, count: slabCapacity)
     let size = 16
@@ -183,7 +189,7 @@ struct RowShard: ~Copyable {
       budget.release(layout.slabBytes + 8)
     }
     budget.release((indexMask + 1 - 16) * 8)
-    budget.addDirty(-dirtySlots.count * layout.rowBytes)
+    budget.addDirty(-dirtySlots.count * layout.rowBytes, commitBytes: -commitBytes)
   }
 
   /// Gives all memory back; every row is forgotten, dirty ones too.
@@ -191,6 +197,7 @@ struct RowShard: ~Copyable {
     freeSlabs()
     slabCount = 0
     dirtySlots = []
+    commitBytes = 0
     freeSlot = -1
     occupiedCount = 0
     hand = 0

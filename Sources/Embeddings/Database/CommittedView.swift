@@ -85,40 +85,44 @@ public struct CommittedView: ~Copyable {
     let storage = table.storage
     let layout = storage.layout
     let count = try tableRecord(table.name).rowCount
-    let blocksPerBatch = UInt64(max(1, batchSize / layout.rowsPerBlock))
+    // Whole blocks where they fit; else parts of one.
+    let rowsPerBatch = max(1, batchSize)
+    let wholeBlocks = rowsPerBatch / layout.rowsPerBlock * layout.rowsPerBlock
+    let step = UInt64(wholeBlocks > 0 ? wholeBlocks : rowsPerBatch)
     var batch = RowBatch(
       idType: storage.idType, dimension: layout.dimension,
       slotCount: includingSlots ? layout.slotCount : 0)
-    var block: UInt64 = 0
-    let end = layout.blockCount(rows: count)
-    while block < end {
+    var row: UInt64 = 0
+    while row < count {
       batch.removeAll()
-      let next = min(block + blocksPerBatch, end)
-      try append(block..<next, of: storage, rowCount: count, to: &batch)
-      block = next
+      let next = row + min(step, count - row)
+      try append(row..<next, of: storage, to: &batch)
+      row = next
       guard try body(batch) else { return }
     }
   }
 
   private func append(
-    _ blocks: Range<UInt64>, of storage: TableStorage, rowCount: UInt64, to batch: inout RowBatch
+    _ range: Range<UInt64>, of storage: TableStorage, to batch: inout RowBatch
   ) throws(EmbeddingError) {
     let layout = storage.layout
     var rows: [UInt64] = []
     var keys: [UInt64] = []
-    for number in blocks {
+    var row = range.lowerBound
+    while row < range.upperBound {
+      let (number, first) = layout.place(ofRow: row)
       let block = try storage.checkedBlock(number, in: transaction)
-      let first = number * UInt64(layout.rowsPerBlock)
-      let count = min(layout.rowsPerBlock, Int(rowCount - first))
-      for index in 0..<count {
-        rows.append(first + UInt64(index))
+      let count = min(layout.rowsPerBlock - first, Int(range.upperBound - row))
+      for index in first..<first + count {
+        rows.append(row)
+        row += 1
         keys.append(block.key(index))
         batch.frequencies.append(block.frequency(index))
         batch.lastSteps.append(block.lastStep(index))
       }
-      batch.vectors.append(unaligned: block.vector(0), count: count * layout.dimension)
+      batch.vectors.append(unaligned: block.vector(first), count: count * layout.dimension)
       if batch.slotCount > 0 {
-        batch.slots.append(unaligned: block.slots(0), count: count * layout.slotCount)
+        batch.slots.append(unaligned: block.slots(first), count: count * layout.slotCount)
       }
     }
     try storage.appendIDs(rows: rows, keys: keys, to: &batch.ids, in: transaction)

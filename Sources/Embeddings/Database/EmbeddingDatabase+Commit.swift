@@ -39,53 +39,79 @@ extension EmbeddingDatabase {
   /// Begins an update of `step`. The first update of a new step commits what stands before it, if
   /// that is much.
   func begin(step: Int64) throws(EmbeddingError) {
-    let isBoundary = state.withLock { state in
-      guard step > state.openStep else { return false }
-      if state.openStep > state.live.step { state.live = CommitPoint(step: state.openStep) }
-      state.openStep = step
-      return true
+    guard state.withLock({ step > $0.openStep }) else { return try begin() }
+    // Within the gate, so that no commit is at work that would overwrite the point.
+    let isBoundary = try gate.shared { () throws(EmbeddingError) in
+      state.withLock { state in
+        guard step > state.openStep else { return false }
+        if state.openStep > state.live.step { state.live = CommitPoint(step: state.openStep) }
+        state.openStep = step
+        return true
+      }
     }
-    if isBoundary && isDirty(beyond: Self.dirtyShareBetweenSteps) { try commitLive() }
+    if isBoundary && isCommitDue(slack: 1) { try commitLive() }
   }
 
-  /// Ends a batch that changed rows.
-  func end() throws(EmbeddingError) {
+  /// Begins a batch that changes rows. Should a commit be due, it comes before the batch, not after
+  /// it: where it fails, the call that throws has changed nothing.
+  func begin() throws(EmbeddingError) {
+    if isCommitDue(slack: 1.4) { try commitLive() }
+  }
+
+  /// Counts a batch that changes rows. The caller is within the gate and applies the batch there:
+  /// a commit then holds exactly the batches that it counts.
+  func noteBatch() {
     state.withLock { $0.live.batches += 1 }
-    if isDirty(beyond: Self.dirtyShareWithinStep) { try commitLive() }
   }
 
-  /// The shares of the budget that dirty rows may fill before the database commits by itself:
-  /// where a step ends, and, should that never come, within one.
-  private static var dirtyShareBetweenSteps: Double { 0.5 }
-  private static var dirtyShareWithinStep: Double { 0.7 }
-
-  private func isDirty(beyond share: Double) -> Bool {
-    Double(budget.dirtyBytes) > Double(budget.limit) * share
+  /// Whether dirty rows fill their share of the budget: half of what there is for cached rows, or
+  /// what there is for the pages of a commit. Where a step ends the database then commits by itself;
+  /// within a step it waits until they fill `slack` times that.
+  private func isCommitDue(slack: Double) -> Bool {
+    let idPages = openTables.withLock { $0.values.reduce(0) { $0 + $1.idPageBytes } }
+    return Double(budget.dirtyBytes) > Double(budget.limit) * 0.5 * slack
+      || Double(budget.commitBytes + idPages) > Double(budget.commitLimit) * slack
   }
 
   /// Commits by itself, between two batches.
-  private func commitLive() throws(EmbeddingError) {
+  func commitLive() throws(EmbeddingError) {
     try gate.exclusive { () throws(EmbeddingError) in
       try commitAlone(as: state.withLock { $0.live })
     }
   }
 
-  /// Makes room in the cache: commits, so that every row may be evicted, or, where that alone was
-  /// not enough, forgets all rows, so that the memory of one shard or table comes free for others.
-  func makeRoom(emptyingCaches: Bool) throws(EmbeddingError) {
-    guard !isReadOnly else { return }
+  /// Commits, so that every row may be evicted, and runs `body` with the gate to itself and all
+  /// caches empty: the memory of other shards and tables is free for it, and nobody takes it away.
+  /// A body that finds no room even so must have changed nothing.
+  func withAllRoom(
+    _ body: () throws(EmbeddingError) -> BatchOutcome
+  ) throws(EmbeddingError) -> BatchOutcome {
     try gate.exclusive { () throws(EmbeddingError) in
       try commitAlone(as: state.withLock { $0.live })
-      guard emptyingCaches else { return }
-      for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
+      emptyCaches()
+      let outcome = try body()
+      if outcome != .done { emptyCaches() }
+      return outcome
     }
+  }
+
+  /// Forgets all cached rows, if none waits for a commit: for a table that finds no room beside
+  /// another one that filled the budget first.
+  func shareCachesAnew() throws(EmbeddingError) {
+    try gate.exclusive { () throws(EmbeddingError) in
+      if budget.dirtyBytes == 0 { emptyCaches() }
+    }
+  }
+
+  private func emptyCaches() {
+    for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
   }
 
   /// Commits as `point`; the caller has the gate to itself.
   func commitAlone(as point: CommitPoint) throws(EmbeddingError) {
     try checkOpen()
-    let plans = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
-      .map { TableCommit($0) }
+    let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
+    let plans = tables.map { TableCommit($0) }
     var record = state.withLock { $0.record }
     let changed = plans.filter { !$0.isEmpty }
     if changed.isEmpty && record.point == point { return }
@@ -105,7 +131,7 @@ extension EmbeddingDatabase {
       }
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
       announce(
-        from: previous, to: record.generation,
+        from: previous, to: record.generation, tables: tables,
         changed: zip(changed, results).map { ($0.0.table.number, $0.1.changedBlocks) })
       return results
     }
@@ -134,11 +160,14 @@ extension EmbeddingDatabase {
 
   /// Tells the samplers of all tables which blocks a commit changes, before it can be seen; but not
   /// that of the table `except`, which then finds out by itself, and makes its weights anew.
+  ///
+  /// Called within a write transaction, where the list of open tables must not be asked: a thread
+  /// that opens a table holds it while it waits for the right to write.
   func announce(
-    from previous: UInt64, to next: UInt64, changed: [(table: UInt32, blocks: [Int])],
-    except: UInt32? = nil
+    from previous: UInt64, to next: UInt64, tables: [TableCore],
+    changed: [(table: UInt32, blocks: [Int])], except: UInt32? = nil
   ) {
-    for table in openTables.withLock({ Array($0.values) }) where table.number != except {
+    for table in tables where table.number != except {
       let blocks = changed.first { $0.table == table.number }?.blocks ?? []
       table.sampler.noteCommit(from: previous, to: next, changedBlocks: blocks)
     }

@@ -173,6 +173,11 @@ extension TableCore {
     var record = state.withLock { $0.record }
     record.configuration.optimizer = optimizer
     let newState = try State(record: record)
-    state.withLock { $0 = newState }
+    state.withLock { state in
+      // Not the record as a whole: a commit may have come between.
+      state.record.configuration.optimizer = optimizer
+      state.optimizer = newState.optimizer
+      state.initialSlots = newState.initialSlots
+    }
   }
 }

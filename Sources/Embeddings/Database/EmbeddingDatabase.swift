@@ -23,8 +23,9 @@ import Synchronization
 public final class EmbeddingDatabase: Sendable {
   /// How a database is opened.
   public struct Options: Sendable {
-    /// The bytes of memory that cached rows may take, for all tables together. The default is
-    /// 256 MiB. Commits add memory for the pages that they write, at most 512 MiB.
+    /// The bytes of memory that the database may take, for all tables together: half of them for
+    /// cached rows, half for the pages that a commit writes. The default is 256 MiB. Pages of the
+    /// memory map come on top; the system takes them back when it needs them.
     public var cacheBudget: Int
     /// What a commit promises; see ``Durability``.
     public var durability: Durability
@@ -100,7 +101,7 @@ public final class EmbeddingDatabase: Sendable {
     self.meta = meta
     state = Mutex(State(record: record, live: record.point, openStep: record.point.step))
     // A cache below a few rows would be one that never holds a batch.
-    budget = CacheBudget(limit: max(options.cacheBudget, 64 << 10))
+    budget = CacheBudget(bytes: max(options.cacheBudget, 128 << 10))
   }
 
   private static func openMeta(
@@ -147,10 +148,12 @@ public final class EmbeddingDatabase: Sendable {
     }
   }
 
+  /// Stores a record's fields, with their checksum.
   static func put(
-    _ value: [UInt8], under key: String, in tree: NamedDatabase,
+    _ fields: [UInt8], under key: String, in tree: NamedDatabase,
     _ transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
+    let value = RecordWriter.seal(fields, key: key)
     try Array(key.utf8).withBytes { (key) throws(EmbeddingError) in
       try value.withBytes { (value) throws(EmbeddingError) in
         try transaction.put(key, value, in: tree)

@@ -128,7 +128,10 @@ struct TableCommit {
       }
     }
     for shard in table.cache.shards { shard.withRows { $0.markCommitted() } }
-    table.state.withLock { $0.record = result.record }
-    table.uncommittedRows.store(0, ordering: .relaxed)
+    table.cache.changedBlocks.reset(rowCount: result.record.rowCount)
+    table.state.withLock { state in
+      state.record = result.record
+      table.uncommittedRows.store(0, ordering: .relaxed)
+    }
   }
 }

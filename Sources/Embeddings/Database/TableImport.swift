@@ -210,6 +210,6 @@ private struct ImportedRowWriter {
 
 extension RowKey {
   static func == (a: RowKey, b: RowKey) -> Bool {
-    a.key == b.key && a.bytes.elementsEqual(b.bytes)
+    a.key == b.key && isEqual(a.bytes, b.bytes)
   }
 }

@@ -34,8 +34,8 @@ extension MemoryEmbeddingStore {
       for (position, row) in numbers.enumerated() {
         rows.lastSteps[row] = step
         switch counting {
-        case .updates: rows.frequencies[row] += 1
-        case .occurrences: rows.frequencies[row] += occurrences[position]
+        case .updates: rows.addFrequency(1, to: row)
+        case .occurrences: rows.addFrequency(occurrences[position], to: row)
         case .none: break
         }
       }
@@ -87,7 +87,7 @@ extension MemoryEmbeddingStore {
     change { rows in
       batch.map { id in
         let row = rows.row(creating: id)
-        rows.frequencies[row] += 1
+        rows.addFrequency(1, to: row)
         return row
       }
     }

@@ -58,6 +58,12 @@ struct MemoryRows: Sendable {
     }
   }
 
+  /// Adds to a frequency, which stays at its largest value once it has come there.
+  mutating func addFrequency(_ count: UInt64, to row: Int) {
+    let (sum, overflows) = frequencies[row].addingReportingOverflow(count)
+    frequencies[row] = overflows ? .max : sum
+  }
+
   /// Removes a row; the last one takes its place.
   mutating func remove(_ id: EmbeddingID) -> Bool {
     guard let row = index.removeValue(forKey: id) else { return false }

@@ -102,5 +102,11 @@ extension RowBatch {
         "The vector of id \(ids[bad / dimension]) holds \(vectors[bad]) at element "
           + "\(bad % dimension); nothing was imported.")
     }
+    if let bad = slots.firstIndex(where: { !$0.isFinite }) {
+      throw EmbeddingError(
+        .invalidArgument,
+        "The optimizer slots of id \(ids[bad / slotCount]) hold \(slots[bad]) at element "
+          + "\(bad % slotCount); nothing was imported.")
+    }
   }
 }

@@ -17,6 +17,10 @@ final class BatchScratch {
   private(set) var starts: [Int] = []
   /// Batch positions of ids that are not in the cache.
   var misses: [UInt32] = []
+  /// Batch positions of ids that are to become rows; they have slots already.
+  var absent: [UInt32] = []
+  /// How many rows were read but found no room in the cache.
+  var uncached = 0
   /// The slots of a new row.
   var initialSlots: [Float] = []
   /// The distinct rows of a shard's part of the batch: their memory, slots and occurrences.
@@ -56,6 +60,8 @@ final class BatchScratch {
     let count = ids.count
     grow(count)
     misses.removeAll(keepingCapacity: true)
+    absent.removeAll(keepingCapacity: true)
+    uncached = 0
     if let int64s = ids.int64s {
       for i in 0..<count { keys[i] = UInt64(bitPattern: int64s[i]) }
     } else {

@@ -15,25 +15,41 @@ extension EmbeddingTable {
   }
 
   /// Runs a batch beside others; where it finds no room for its rows, commits and runs it again.
+  ///
+  /// - Parameter body: changes no row unless it returns `.done`, so that the commit is one between
+  ///   two batches.
   func batch(
     _ ids: UnsafeIDs, _ body: (BatchScratch) throws(EmbeddingError) -> BatchOutcome
   ) throws(EmbeddingError) {
-    guard ids.count > 0 else { return }
     try core.scratch.withScratch { (scratch) throws(EmbeddingError) in
-      for attempt in 0..<3 {
-        let outcome = try database.gate.shared { () throws(EmbeddingError) in
-          scratch.initialSlots = core.state.withLock { $0.initialSlots }
-          scratch.group(ids, in: cache)
-          return try body(scratch)
-        }
-        if outcome == .done { return }
-        try database.makeRoom(emptyingCaches: attempt > 0)
+      func attempt() throws(EmbeddingError) -> BatchOutcome {
+        scratch.initialSlots = core.state.withLock { $0.initialSlots }
+        scratch.group(ids, in: cache)
+        return try body(scratch)
       }
+      for _ in 0..<2 {
+        if try database.gate.shared(attempt) == .done {
+          if scratch.uncached > 0 { try askForRoom() }
+          return
+        }
+        try database.commitLive()
+      }
+      // Other threads may take the room that a commit makes, and other tables may hold all of it.
+      if try database.withAllRoom(attempt) == .done { return }
       throw EmbeddingError(
         .budgetTooSmall,
         "A batch of \(ids.count) ids of table \(name) does not fit into the cache budget of "
           + "\(database.budget.limit) bytes (a row takes \(cache.layout.rowBytes)). Open the "
           + "database with a larger budget, or pass smaller batches.")
+    }
+  }
+
+  /// After a batch that could not cache what it read: asks for a share of the budget, if this table
+  /// has far less than its own.
+  private func askForRoom() throws(EmbeddingError) {
+    let tables = database.openTables.withLock { $0.count }
+    if tables > 1 && cache.slabBytes < database.budget.limit / (4 * tables) {
+      try database.shareCachesAnew()
     }
   }
 

@@ -35,6 +35,7 @@ extension EmbeddingTable {
       }
       // The cache holds only rows that were committed, some of which have changed.
       cache.removeAll()
+      cache.changedBlocks.reset(rowCount: record.rowCount)
       core.state.withLock { $0.record = record }
       core.sampler.invalidate()
       return summary
@@ -55,6 +56,7 @@ extension EmbeddingDatabase {
     var record = state.withLock { $0.record }
     let previous = record.generation
     record.generation += 1
+    let tables = openTables.withLock { Array($0.values) }
     let result = try environment.write {
       (transaction) throws(EmbeddingError) -> (R, TableRecord) in
       try checkGeneration(previous, in: transaction)
@@ -62,7 +64,8 @@ extension EmbeddingDatabase {
       try Self.put(
         result.1.encode(), under: TableRecord.key(table.storage.name), in: meta, transaction)
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
-      announce(from: previous, to: record.generation, changed: [], except: table.number)
+      announce(
+        from: previous, to: record.generation, tables: tables, changed: [], except: table.number)
       return result
     }
     state.withLock { $0.record.generation = record.generation }

@@ -39,24 +39,42 @@ extension EmbeddingTable {
             if slot < 0 {
               scratch.misses.append(UInt32(i))
             } else {
-              self.copy(slot, key, &rows, scratch, to: output + i * dimension, mode: mode)
+              self.copy(slot, i, key, &rows, scratch, to: output + i * dimension, mode: mode)
             }
           }
         }
       }
     }
-    guard !scratch.misses.isEmpty else { return .done }
+    if !scratch.misses.isEmpty {
+      let outcome = try fetchVectors(ids, scratch, into: output, mode: mode)
+      guard outcome == .done else { return outcome }
+    }
+    createAbsent(scratch)
+    return .done
+  }
+
+  /// Looks up the misses of a batch.
+  private func fetchVectors(
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>,
+    mode: LookupMode
+  ) throws(EmbeddingError) -> BatchOutcome {
+    let dimension = storage.layout.dimension
     let isCached = !database.isReadOnly
     return try fetch(ids, scratch) { rows, i, key, slot, stored in
       let target = output + i * dimension
       var slot = slot
-      if slot < 0 && isCached && (stored != nil || mode == .training) {
-        slot = self.insert(key, stored, &rows, scratch)
-        if slot < 0 && stored == nil { return false }
+      if slot < 0 && isCached {
+        if let stored {
+          slot = self.insert(key, stored, &rows)
+        } else if mode == .training {
+          slot = self.insertAbsent(key, &rows)
+          if slot < 0 { return false }
+        }
       }
       if slot >= 0 {
-        self.copy(slot, key, &rows, scratch, to: target, mode: mode)
+        self.copy(slot, i, key, &rows, scratch, to: target, mode: mode)
       } else if let stored {
+        scratch.uncached += isCached ? 1 : 0
         UnsafeMutableRawPointer(target).copyMemory(
           from: stored.block.vector(stored.index), byteCount: 4 * dimension)
       } else {
@@ -66,19 +84,21 @@ extension EmbeddingTable {
     }
   }
 
-  /// Copies the vector of a cached row; a deleted one reads as its initial vector.
+  /// Copies the vector of a cached row; a deleted one reads as its initial vector, and is to become
+  /// a row again if the lookup is for training.
   @inline(__always)
   private func copy(
-    _ slot: Int, _ key: RowKey, _ rows: inout RowShard, _ scratch: BatchScratch,
+    _ slot: Int, _ position: Int, _ key: RowKey, _ rows: inout RowShard, _ scratch: BatchScratch,
     to target: UnsafeMutablePointer<Float>, mode: LookupMode
   ) {
     let flags = rows.header(slot).pointee.flags
     if flags.contains(.deleted) {
-      if mode == .serving {
-        initialVector(target, key: key.key)
-        return
+      initialVector(target, key: key.key)
+      if mode == .training {
+        scratch.slots[position] = Int32(slot)
+        scratch.absent.append(UInt32(position))
       }
-      revive(slot, key, &rows, scratch)
+      return
     }
     if !flags.contains(.referenced) { rows.header(slot).pointee.flags.insert(.referenced) }
     target.update(from: rows.floats(slot), count: storage.layout.dimension)

@@ -26,7 +26,8 @@ extension EmbeddingTable {
   }
 
   /// Brings the rows of all ids of a grouped batch into the cache and notes them as dirty, so that
-  /// they stay there; their slots then stand in `scratch.slots`. Nothing of a row is changed.
+  /// they stay there; their slots then stand in `scratch.slots`. Nothing of a row is changed, and no
+  /// row is made: ids without one get a slot that is still `.deleted`, until `createAbsent`.
   func makeResident(
     _ ids: UnsafeIDs, _ scratch: BatchScratch, absent: Absent
   ) throws(EmbeddingError) -> BatchOutcome {
@@ -38,7 +39,7 @@ extension EmbeddingTable {
           if slot < 0 {
             scratch.misses.append(UInt32(i))
           } else {
-            scratch.slots[i] = self.keep(slot, key, &rows, scratch, absent: absent)
+            scratch.slots[i] = self.keep(slot, i, &rows, scratch, absent: absent)
           }
         }
       }
@@ -51,53 +52,65 @@ extension EmbeddingTable {
           scratch.slots[i] = -1
           return true
         }
-        slot = self.insert(key, stored, &rows, scratch)
+        slot = stored.map { self.insert(key, $0, &rows) } ?? self.insertAbsent(key, &rows)
         if slot < 0 { return false }
       }
-      scratch.slots[i] = self.keep(slot, key, &rows, scratch, absent: absent)
+      scratch.slots[i] = self.keep(slot, i, &rows, scratch, absent: absent)
       return true
     }
   }
 
-  /// Keeps a cached row for the batch; a deleted one is made anew, or passed over as -1.
+  /// Keeps a cached row for the batch; a deleted one is to be made anew, or passed over as -1.
   private func keep(
-    _ slot: Int, _ key: RowKey, _ rows: inout RowShard, _ scratch: BatchScratch, absent: Absent
+    _ slot: Int, _ position: Int, _ rows: inout RowShard, _ scratch: BatchScratch, absent: Absent
   ) -> Int32 {
     if rows.header(slot).pointee.flags.contains(.deleted) {
       guard absent == .create else { return -1 }
-      revive(slot, key, &rows, scratch)
+      scratch.absent.append(UInt32(position))
     }
     rows.header(slot).pointee.flags.insert(.referenced)
     rows.markDirty(slot)
     return Int32(slot)
   }
 
+  /// Makes rows of the ids that had none: the point of no return of a batch, which cannot fail.
+  func createAbsent(_ scratch: BatchScratch) {
+    for position in scratch.absent {
+      let i = Int(position)
+      cache.shards[cache.shardNumber(scratch.hashes[i])].withRows { rows in
+        let slot = Int(scratch.slots[i])
+        // A duplicate, or another thread, may have been here.
+        if rows.header(slot).pointee.flags.contains(.deleted) { revive(slot, &rows, scratch) }
+      }
+    }
+  }
+
   /// Makes a deleted row a new one; its number in the last commit stays with it.
-  func revive(_ slot: Int, _ key: RowKey, _ rows: inout RowShard, _ scratch: BatchScratch) {
-    rows.header(slot).pointee.flags.remove(.deleted)
-    rows.header(slot).pointee.frequency = 0
-    rows.header(slot).pointee.lastStep = 0
-    initialize(rows.floats(slot), key: key.key, scratch)
+  private func revive(_ slot: Int, _ rows: inout RowShard, _ scratch: BatchScratch) {
+    let header = rows.header(slot)
+    header.pointee.flags.remove(.deleted)
+    header.pointee.frequency = 0
+    header.pointee.lastStep = 0
+    initialize(rows.floats(slot), key: header.pointee.key, scratch)
     core.uncommittedRows.add(1, ordering: .relaxed)
   }
 
-  /// Enters a row in the cache, from the last commit or with its initial vector; -1 if there is no
-  /// room. A new row counts as uncommitted, and is dirty.
-  func insert(
-    _ key: RowKey, _ stored: StoredRow?, _ rows: inout RowShard, _ scratch: BatchScratch
-  ) -> Int {
-    if let stored {
-      let slot = rows.insert(
-        key, row: stored.row, frequency: stored.block.frequency(stored.index),
-        lastStep: stored.block.lastStep(stored.index))
-      if slot >= 0 { stored.block.copyFloats(stored.index, to: rows.floats(slot)) }
-      return slot
-    }
+  /// Enters a row of the last commit in the cache; -1 if there is no room.
+  func insert(_ key: RowKey, _ stored: StoredRow, _ rows: inout RowShard) -> Int {
+    let slot = rows.insert(
+      key, row: stored.row, frequency: stored.block.frequency(stored.index),
+      lastStep: stored.block.lastStep(stored.index))
+    if slot >= 0 { stored.block.copyFloats(stored.index, to: rows.floats(slot)) }
+    return slot
+  }
+
+  /// Takes a slot for an id that has no row: `.deleted` before it ever was one, so that everybody
+  /// passes it over, and a commit takes it away, until it is created. -1 if there is no room.
+  func insertAbsent(_ key: RowKey, _ rows: inout RowShard) -> Int {
     let slot = rows.insert(key, row: RowHeader.noRow, frequency: 0, lastStep: 0)
     if slot >= 0 {
-      initialize(rows.floats(slot), key: key.key, scratch)
+      rows.header(slot).pointee.flags.insert(.deleted)
       rows.markDirty(slot)
-      core.uncommittedRows.add(1, ordering: .relaxed)
     }
     return slot
   }

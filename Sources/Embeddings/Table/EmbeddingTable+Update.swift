@@ -17,11 +17,9 @@ extension EmbeddingTable {
     try check(optimizer)
     let learningRate = try checkLearningRate(learningRate, of: optimizer)
     try checkFinite(gradients, dimension: storage.layout.dimension, "The gradient")
-    try database.begin(step: step)
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
-      try batch(ids) { (scratch) throws(EmbeddingError) in
-        let outcome = try makeResident(ids, scratch, absent: .create)
-        guard outcome == .done else { return outcome }
+      try database.begin(step: step)
+      try change(ids, absent: .create) { scratch in
         gradients.withUnsafeBufferPointer { gradients in
           guard let gradients = gradients.baseAddress else { return }
           forEachShard(scratch) { rows, range in
@@ -33,10 +31,23 @@ extension EmbeddingTable {
             rows.count(scratch, step: step, counting: counting)
           }
         }
-        return .done
       }
     }
-    try database.end()
+  }
+
+  /// Brings the rows of a batch into the cache, which may fail, and then applies `body` to them,
+  /// which cannot: what a commit finds is all of a batch or nothing.
+  private func change(
+    _ ids: UnsafeIDs, absent: Absent, _ body: (BatchScratch) -> Void
+  ) throws(EmbeddingError) {
+    try batch(ids) { (scratch) throws(EmbeddingError) in
+      let outcome = try makeResident(ids, scratch, absent: absent)
+      guard outcome == .done else { return outcome }
+      createAbsent(scratch)
+      body(scratch)
+      database.noteBatch()
+      return .done
+    }
   }
 
   private func check(_ optimizer: AnyRowOptimizer) throws(EmbeddingError) {
@@ -79,11 +90,9 @@ extension EmbeddingTable {
     try database.checkWritable("assign")
     let dimension = storage.layout.dimension
     try checkFinite(vectors, dimension: dimension, "The vector")
-    try database.begin(step: step)
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
-      try batch(ids) { (scratch) throws(EmbeddingError) in
-        let outcome = try makeResident(ids, scratch, absent: .create)
-        guard outcome == .done else { return outcome }
+      try database.begin(step: step)
+      try change(ids, absent: .create) { scratch in
         vectors.withUnsafeBufferPointer { vectors in
           guard let vectors = vectors.baseAddress else { return }
           forEachShard(scratch) { rows, range in
@@ -95,10 +104,8 @@ extension EmbeddingTable {
             }
           }
         }
-        return .done
       }
     }
-    try database.end()
   }
 
   /// Adds one to the frequency of a row for every occurrence of its id.
@@ -106,19 +113,15 @@ extension EmbeddingTable {
     try check(ids)
     try database.checkWritable("add to frequencies")
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
-      try batch(ids) { (scratch) throws(EmbeddingError) in
-        let outcome = try makeResident(ids, scratch, absent: .create)
-        guard outcome == .done else { return outcome }
+      try database.begin()
+      try change(ids, absent: .create) { scratch in
         forEachShard(scratch) { rows, range in
           for k in range {
-            let slot = Int(scratch.slots[Int(scratch.order[k])])
-            rows.header(slot).pointee.frequency += 1
+            rows.header(Int(scratch.slots[Int(scratch.order[k])])).pointee.addFrequency(1)
           }
         }
-        return .done
       }
     }
-    try database.end()
   }
 
   /// Deletes the rows of `ids`, and returns how many there were.
@@ -128,9 +131,8 @@ extension EmbeddingTable {
     try database.checkWritable("delete")
     var deleted = 0
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
-      try batch(ids) { (scratch) throws(EmbeddingError) in
-        let outcome = try makeResident(ids, scratch, absent: .skip)
-        guard outcome == .done else { return outcome }
+      try database.begin()
+      try change(ids, absent: .skip) { scratch in
         forEachShard(scratch) { rows, range in
           for k in range {
             let slot = Int(scratch.slots[Int(scratch.order[k])])
@@ -139,11 +141,9 @@ extension EmbeddingTable {
             deleted += 1
           }
         }
-        return .done
+        core.uncommittedRows.subtract(deleted, ordering: .relaxed)
       }
     }
-    core.uncommittedRows.subtract(deleted, ordering: .relaxed)
-    try database.end()
     return deleted
   }
 }
@@ -157,8 +157,8 @@ extension RowShard {
       let header = header(Int(scratch.distinctSlots[position]))
       header.pointee.lastStep = step
       switch counting {
-      case .updates: header.pointee.frequency += 1
-      case .occurrences: header.pointee.frequency += UInt64(scratch.occurrences[position])
+      case .updates: header.pointee.addFrequency(1)
+      case .occurrences: header.pointee.addFrequency(UInt64(scratch.occurrences[position]))
       case .none: break
       }
     }

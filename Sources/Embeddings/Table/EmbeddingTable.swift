@@ -80,14 +80,23 @@ final class TableCore: Sendable {
       name: name, idType: configuration.idType, layout: record.layout, ids: trees.ids,
       blocks: trees.blocks)
     cache = RowCache(
-      dimension: configuration.dimension, slotCount: configuration.slotCount,
-      idType: configuration.idType, budget: budget)
+      record.layout, rowCount: record.rowCount, idType: configuration.idType, budget: budget)
     state = Mutex(try State(record: record))
+  }
+
+  /// The most bytes of pages that new ids change in the id tree, when they come in random order:
+  /// a page each, but not more than the tree has.
+  var idPageBytes: Int {
+    let new = max(0, uncommittedRows.load(ordering: .relaxed))
+    // An entry takes 26 bytes in the leaves of Int64 ids, which are two thirds full.
+    let tree = state.withLock { Int($0.record.rowCount) } * (storage.idType == .int64 ? 40 : 80)
+    return min(new * BlockLayout.pageSize, tree)
   }
 
   /// The number of rows, those not yet committed included.
   var count: Int {
-    state.withLock { Int($0.record.rowCount) } + uncommittedRows.load(ordering: .relaxed)
+    // Both under the lock, under which a commit turns the second into the first.
+    state.withLock { Int($0.record.rowCount) + uncommittedRows.load(ordering: .relaxed) }
   }
 }
 

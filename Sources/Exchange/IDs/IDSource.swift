@@ -78,7 +78,8 @@ final class LineIDs: IDSource {
     guard try source.fill(1) == 0 else {
       throw EmbeddingError(
         .malformedInput,
-        "\(source.name), line \(source.lineNumber + 1): more ids than the \(rows) rows of the matrix."
+        "\(source.name), line \(source.lineNumber + 1): more ids than the \(rows) rows of the "
+          + "matrix."
       )
     }
   }

@@ -29,7 +29,8 @@ struct IDParser {
   }
 }
 
-/// Appends id `row` as a word of the text formats: no whitespace, so that every reader finds its end.
+/// Appends id `row` as a word of the text formats: no whitespace, so that every reader finds its
+/// end.
 func appendWord(
   _ ids: borrowing IDColumn, _ row: Int, to output: inout [UInt8]
 ) throws(EmbeddingError) {

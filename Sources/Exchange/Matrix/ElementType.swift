@@ -15,8 +15,8 @@ enum ElementType: Equatable {
     }
   }
 
-  /// Whether vectors may be of the type. Half precision converts exactly, double precision is rounded
-  /// to the nearest float32.
+  /// Whether vectors may be of the type. Half precision converts exactly, double precision is
+  /// rounded to the nearest float32.
   var isFloat: Bool {
     switch self {
     case .float16, .bfloat16, .float32, .float64: true
@@ -76,7 +76,8 @@ func widened(half bits: UInt16) -> Float {
   }
 }
 
-/// Appends the floats in `bytes`; `malformed` makes an error of a byte offset within them and a reason.
+/// Appends the floats in `bytes`; `malformed` makes an error of a byte offset within them and a
+/// reason.
 func appendFloats(
   _ bytes: Span<UInt8>, as type: ElementType, to vectors: inout [Float], allowsNonFinite: Bool,
   malformed: (Int, String) -> EmbeddingError

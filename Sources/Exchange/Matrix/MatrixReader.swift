@@ -10,6 +10,7 @@ final class MatrixReader: RowReader {
   private let source: ByteSource
   private let elements: ElementType
   private let ids: any IDSource
+  private let vocabulary: Vocabulary?
   private let allowsNonFinite: Bool
   private var rows = 0
 
@@ -18,7 +19,7 @@ final class MatrixReader: RowReader {
   /// - Precondition: `dimension * elements.size` has been checked to be small.
   init(
     _ source: ByteSource, format: ExchangeFormat, elements: ElementType, count: Int, dimension: Int,
-    ids: any IDSource, options: ReaderOptions
+    ids: any IDSource, options: ReaderOptions, vocabulary: Vocabulary?
   ) throws(EmbeddingError) {
     self.source = source
     self.format = format
@@ -26,11 +27,13 @@ final class MatrixReader: RowReader {
     self.count = count
     self.dimension = dimension
     self.ids = ids
+    self.vocabulary = vocabulary
     allowsNonFinite = options.allowsNonFinite
     if let wanted = options.idType, wanted != ids.type {
       throw EmbeddingError(
         .invalidArgument,
-        "\(source.name) has ids of type \(ids.type), not \(wanted); name a file of ids of that type."
+        "\(source.name) has ids of type \(ids.type), not \(wanted); name a file of ids of "
+          + "that type."
       )
     }
   }
@@ -55,6 +58,9 @@ final class MatrixReader: RowReader {
           at: start, "the data ends within row \(rows + 1) of \(count); the file is cut short.")
       }
       try ids.appendNext(to: &batch.ids)
+      if let vocabulary {
+        batch.frequencies.append(vocabulary.frequency(of: batch.ids, at: batch.count - 1))
+      }
       rows += 1
     }
     if rows == count {

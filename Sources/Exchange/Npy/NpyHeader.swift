@@ -1,7 +1,7 @@
 import StorageBase
 
-/// The header of an npy file (numpy.lib.format, versions 1 to 3): a Python dictionary with exactly the
-/// keys `descr`, `fortran_order` and `shape`.
+/// The header of an npy file (numpy.lib.format, versions 1 to 3): a Python dictionary with exactly
+/// the keys `descr`, `fortran_order` and `shape`.
 struct NpyHeader {
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
@@ -98,7 +98,7 @@ struct NpyHeader {
 
 /// Opens an npy of vectors, `[n, dimension]`.
 func openNpy(
-  _ source: ByteSource, options: ReaderOptions
+  _ source: ByteSource, options: ReaderOptions, vocabulary: Vocabulary?
 ) throws(EmbeddingError) -> any RowReader {
   let header = try NpyHeader(source)
   guard header.elements.isFloat else {
@@ -124,5 +124,5 @@ func openNpy(
     }
   return try MatrixReader(
     source, format: .npy, elements: header.elements, count: count, dimension: dimension, ids: ids,
-    options: options)
+    options: options, vocabulary: vocabulary)
 }

@@ -1,7 +1,10 @@
 import StorageBase
 
-/// Writes vectors as a float32 npy `[n, dimension]`, and the ids to a file beside it: an int64 npy, or
-/// text with one byte string a line.
+/// Writes vectors as a float32 npy `[n, dimension]`, and the ids to a file beside it: an int64 npy,
+/// or text with one byte string a line.
+///
+/// Each file appears whole or not at all; the two together do not: where the second one cannot be
+/// committed, the first is new already, and the export has to be made again.
 final class NpyWriter: RowWriter {
   private var file: AtomicFile
   private var ids: AtomicFile
@@ -34,8 +37,8 @@ final class NpyWriter: RowWriter {
       guard !id.isEmpty, !id.contains(0x0A), id.last != 0x0D else {
         throw EmbeddingError(
           .invalidArgument,
-          "The id '\(String(decoding: id, as: UTF8.self))' is empty or has a line end in it, which a "
-            + "file of one id a line cannot hold; write safetensors instead.")
+          "The id '\(String(decoding: id, as: UTF8.self))' is empty or has a line end in it, which "
+            + "a file of one id a line cannot hold; write safetensors instead.")
       }
       line.removeAll(keepingCapacity: true)
       line.append(contentsOf: id)

@@ -139,21 +139,33 @@ struct JSONScanner: ~Escapable {
   @_lifetime(self: copy self)
   private mutating func skipNumber() throws(Failure) {
     skipSpaces()
-    let start = position
-    while position < bytes.count, Self.isNumberByte(bytes[position]) { position += 1 }
-    var end = 0
-    let number = bytes.extracting(start..<position)
-    guard FloatText.parse(number, &end) != nil, end == number.count,
-      number[0] != UInt8(ascii: "+"), number[0] != UInt8(ascii: ".")
-    else {
-      position = start
-      throw Failure(what: "expected a value")
+    skip { $0 == UInt8(ascii: "-") }
+    let leadingZero = position < bytes.count && bytes[position] == UInt8(ascii: "0")
+    let digits = skipDigits()
+    guard digits > 0, !leadingZero || digits == 1 else { throw Failure(what: "expected a value") }
+    if skip({ $0 == UInt8(ascii: ".") }), skipDigits() == 0 {
+      throw Failure(what: "expected decimals")
+    }
+    if skip({ $0 | 0x20 == UInt8(ascii: "e") }) {
+      skip { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }
+      if skipDigits() == 0 { throw Failure(what: "expected an exponent") }
     }
   }
 
-  private static func isNumberByte(_ byte: UInt8) -> Bool {
-    (0x30...0x39).contains(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "+")
-      || byte == UInt8(ascii: ".") || byte | 0x20 == UInt8(ascii: "e")
+  /// Passes over the next byte if it matches.
+  @_lifetime(self: copy self)
+  @discardableResult
+  private mutating func skip(_ matches: (UInt8) -> Bool) -> Bool {
+    guard position < bytes.count, matches(bytes[position]) else { return false }
+    position += 1
+    return true
+  }
+
+  @_lifetime(self: copy self)
+  private mutating func skipDigits() -> Int {
+    let start = position
+    while position < bytes.count, (0x30...0x39).contains(bytes[position]) { position += 1 }
+    return position - start
   }
 
   @_lifetime(self: copy self)

@@ -118,8 +118,9 @@ struct SafetensorsHeader {
     return sizes
   }
 
-  /// Moves the ranges to their place in the file, after checking that they fill the data without holes
-  /// or overlaps, as the reference implementation does, and have the size that the shape asks for.
+  /// Moves the ranges to their place in the file, after checking that they fill the data without
+  /// holes or overlaps, as the reference implementation does, and have the size that the shape asks
+  /// for.
   private static func place(
     _ tensors: [Tensor], from start: Int, _ file: RandomAccessFile
   ) throws(EmbeddingError) -> [Tensor] {
@@ -134,7 +135,8 @@ struct SafetensorsHeader {
       guard tensor.range.lowerBound == end, tensor.range.upperBound <= size else {
         throw malformed(
           "the data_offsets \(tensor.range.lowerBound) to \(tensor.range.upperBound) of tensor "
-            + "'\(tensor.name)' overlap others, leave a hole, or lie beyond the \(size) bytes of data."
+            + "'\(tensor.name)' overlap others, leave a hole, or lie beyond the \(size) bytes "
+            + "of data."
         )
       }
       end = tensor.range.upperBound
@@ -149,8 +151,8 @@ struct SafetensorsHeader {
       }
       guard bytes == tensor.range.count else {
         throw malformed(
-          "tensor '\(tensor.name)' of shape \(tensor.shape) and dtype \(tensor.dtype) needs \(bytes) "
-            + "bytes, and has \(tensor.range.count).")
+          "tensor '\(tensor.name)' of shape \(tensor.shape) and dtype \(tensor.dtype) needs "
+            + "\(bytes) bytes, and has \(tensor.range.count).")
       }
     }
     guard end == size else {

@@ -9,12 +9,15 @@ enum SafetensorsNames {
   static let idOffsets = "id_offsets"
 }
 
-/// Opens the tensor of vectors in a safetensors file, `[n, dimension]`, and its ids: those of the file
-/// that the options name, else of the tensor `ids`, else of the pair `id_bytes` and `id_offsets`, else
-/// the row numbers.
+/// Opens the tensor of vectors in a safetensors file, `[n, dimension]`, and its ids: those of the
+/// file that the options name, else of the tensor `ids`, else of the pair `id_bytes` and
+/// `id_offsets`, else the row numbers.
 ///
-/// F32 is read as it is, F16 and BF16 are widened exactly, and F64 is rounded to the nearest float32.
-func openSafetensors(path: String, options: ReaderOptions) throws(EmbeddingError) -> any RowReader {
+/// F32 is read as it is, F16 and BF16 are widened exactly, and F64 is rounded to the nearest
+/// float32.
+func openSafetensors(path: String, options: ReaderOptions, vocabulary: Vocabulary?)
+  throws(EmbeddingError) -> any RowReader
+{
   let file = try RandomAccessFile(path: path)
   let header = try SafetensorsHeader(file)
   let tensor = try vectors(of: header, path, options.tensorName)
@@ -33,7 +36,8 @@ func openSafetensors(path: String, options: ReaderOptions) throws(EmbeddingError
   }
   return try MatrixReader(
     ByteSource(file, range: tensor.range), format: .safetensors, elements: elements, count: count,
-    dimension: dimension, ids: ids(of: header, file, rows: count, options), options: options)
+    dimension: dimension, ids: ids(of: header, file, rows: count, options), options: options,
+    vocabulary: vocabulary)
 }
 
 private func vectors(
@@ -74,9 +78,9 @@ private func ids(
     else {
       throw EmbeddingError(
         .malformedInput,
-        "\(file.path), byte 8: tensor '\(name)' has dtype \(tensor.dtype) and shape \(tensor.shape); "
-          + "integers of shape [\(count.map(String.init) ?? "bytes")] are needed. To leave it aside, "
-          + "name a file of ids.")
+        "\(file.path), byte 8: tensor '\(name)' has dtype \(tensor.dtype) and shape "
+          + "\(tensor.shape); integers of shape [\(count.map(String.init) ?? "bytes")] are needed. "
+          + "To leave it aside, name a file of ids.")
     }
     return tensor
   }

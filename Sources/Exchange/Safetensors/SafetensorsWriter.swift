@@ -3,9 +3,9 @@ import StorageBase
 /// Writes the vectors as an F32 tensor `[n, dimension]`, and the ids as the I64 tensor `ids`, or as
 /// the pair `id_offsets` and `id_bytes` in Arrow's layout.
 ///
-/// Rows come one batch after the other, and their parts go to separate regions of the file. Only the
-/// bytes of ids have a length not known before; they come last, and the header, in space reserved for
-/// it, is written when everything else is.
+/// Rows come one batch after the other, and their parts go to separate regions of the file. Only
+/// the bytes of ids have a length not known before; they come last, and the header, in space
+/// reserved for it, is written when everything else is.
 final class SafetensorsWriter: RowWriter {
   private var file: AtomicFile
   private var tally: RowTally
@@ -25,7 +25,8 @@ final class SafetensorsWriter: RowWriter {
     guard !isReserved, tensorName.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) else {
       throw EmbeddingError(
         .invalidArgument,
-        "The tensor name '\(tensorName)' is taken, or has quotes, backslashes or control characters."
+        "The tensor name '\(tensorName)' is taken, or has quotes, backslashes or control "
+          + "characters."
       )
     }
     file = try AtomicFile(path: path)

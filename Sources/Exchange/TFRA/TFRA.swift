@@ -12,9 +12,11 @@ private func tfraPair(_ path: String) -> (keys: String, values: String) {
   return (prefix + "-keys", prefix + "-values")
 }
 
-/// Opens a raw pair of int64 keys and float32 values. Without a header the dimension follows from the
-/// two sizes, so both must be plain files.
-func openTFRA(path: String, options: ReaderOptions) throws(EmbeddingError) -> any RowReader {
+/// Opens a raw pair of int64 keys and float32 values. Without a header the dimension follows from
+/// the two sizes, so both must be plain files.
+func openTFRA(path: String, options: ReaderOptions, vocabulary: Vocabulary?) throws(EmbeddingError)
+  -> any RowReader
+{
   let pair = tfraPair(path)
   let keys = try RandomAccessFile(path: pair.keys)
   let values = try RandomAccessFile(path: pair.values)
@@ -40,7 +42,8 @@ func openTFRA(path: String, options: ReaderOptions) throws(EmbeddingError) -> an
   return try MatrixReader(
     ByteSource(values, range: 0..<values.size), format: .tfra, elements: .float32, count: count,
     dimension: dimension,
-    ids: IntegerIDs(ByteSource(keys, range: 0..<keys.size), elements: .int64), options: options)
+    ids: IntegerIDs(ByteSource(keys, range: 0..<keys.size), elements: .int64), options: options,
+    vocabulary: vocabulary)
 }
 
 /// Writes a raw pair of int64 keys and float32 values.

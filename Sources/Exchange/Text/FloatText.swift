@@ -11,14 +11,14 @@ enum FloatText {
     1e49, 1e50, 1e51, 1e52, 1e53, 1e54, 1e55, 1e56, 1e57, 1e58, 1e59, 1e60,
   ]
 
-  /// Parses the field of `text` that starts at `position`, and moves `position` to its end; nil, with
-  /// `position` anywhere, if the field is not a number.
+  /// Parses the field of `text` that starts at `position`, and moves `position` to its end; nil,
+  /// with `position` anywhere, if the field is not a number.
   ///
   /// The result is the float32 nearest to the decimal, ties to even, as `strtof` gives it. Up to 19
-  /// digits go into an integer, which is scaled in double precision: four roundings at most, so that
-  /// the double lies within 4 units of the true value. Rounding it to single precision can then only go
-  /// wrong within 4 units of the midpoint of two float32s, and there, as among the subnormals, the
-  /// exact and slow conversion decides.
+  /// digits go into an integer, which is scaled in double precision: four roundings at most, so
+  /// that the double lies within 4 units of the true value. Rounding it to single precision can
+  /// then only go wrong within 4 units of the midpoint of two float32s, and there, as among the
+  /// subnormals, the exact and slow conversion decides.
   @inline(__always)
   static func parse(_ text: Span<UInt8>, _ position: inout Int) -> Float? {
     let start = position
@@ -117,9 +117,10 @@ enum FloatText {
     }
   }
 
-  /// Appends the shortest decimal that parses back to the same float32.
+  /// Appends the shortest decimal that parses back to the same float32; for a NaN of any payload,
+  /// which Swift would spell out and other readers not understand, `nan`.
   static func append(_ value: Float, to output: inout [UInt8]) {
-    var text = value.description
+    var text = value.isNaN ? "nan" : value.description
     text.withUTF8 { output.append(contentsOf: $0) }
   }
 }

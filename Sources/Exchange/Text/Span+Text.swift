@@ -22,7 +22,8 @@ extension Span<UInt8> {
     return result
   }
 
-  /// The line from `start` on without its end, where the next one starts, and whether its end is here.
+  /// The line from `start` on without its end, where the next one starts, and whether its end is
+  /// here.
   func line(from start: Int) -> (range: Range<Int>, next: Int, isComplete: Bool) {
     let newline = firstIndex(of: 0x0A, from: start)
     var end = newline ?? count
@@ -111,8 +112,8 @@ struct TextHeader: Equatable {
     self.dimension = Int(dimension)
   }
 
-  /// Why the header cannot be that of a file of `size` bytes with at least `rowSize` bytes a row and
-  /// `valueSize` a value; nil if it can.
+  /// Why the header cannot be that of a file of `size` bytes with at least `rowSize` bytes a row
+  /// and `valueSize` a value; nil if it can.
   func objection(size: Int?, valueSize: Int, rowSize: Int) -> String? {
     guard (1...Limits.dimension).contains(dimension) else {
       return "the header gives dimension \(dimension); it must be within 1...\(Limits.dimension)."

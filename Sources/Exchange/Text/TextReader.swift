@@ -2,9 +2,9 @@ import StorageBase
 
 /// Reads word2vec text, fastText `.vec` and GloVe: a word and its values a line.
 ///
-/// Fields stand between spaces or tabs, trailing ones are ignored, and lines end in LF or CR LF.
-/// A word may contain spaces, as some of GloVe 840B do: the values are then taken from the right.
-/// Of a word's parts only the first may be a number, so that a line with a value too many is an error
+/// Fields stand between spaces or tabs, trailing ones are ignored, and lines end in LF or CR LF. A
+/// word may contain spaces, as some of GloVe 840B do: the values are then taken from the right. Of
+/// a word's parts only the first may be a number, so that a line with a value too many is an error
 /// and not a word.
 final class TextReader: RowReader {
   let format: ExchangeFormat
@@ -154,16 +154,16 @@ final class TextReader: RowReader {
     }
     // The first field that ends the run of numbers from the right, if it is not the word.
     return source.malformedLine(
-      "expected a word and \(dimension) values; \(found) numbers stand at the end of the line, which "
-        + "begins with \(line.extracting(..<min(line.count, 41)).excerpt()).")
+      "expected a word and \(dimension) values; \(found) numbers stand at the end of the line, "
+        + "which begins with \(line.extracting(..<min(line.count, 41)).excerpt()).")
   }
 
   private static func header(_ source: ByteSource) throws(EmbeddingError) -> TextHeader {
     let header = try source.nextLine(maximum: Limits.line) { (line) throws(EmbeddingError) in
       guard let header = TextHeader(line) else {
         throw source.malformedLine(
-          "expected the header '<count> <dimension>', not \(line.excerpt()); a file without a header "
-            + "is of the format glove.")
+          "expected the header '<count> <dimension>', not \(line.excerpt()); a file without a "
+            + "header is of the format glove.")
       }
       // A row has at least a byte of word, and a line end except for the last.
       if let objection = header.objection(

@@ -1,7 +1,7 @@
 import StorageBase
 
-/// Writes word2vec text, fastText `.vec` and GloVe, each float32 in the shortest decimal that parses
-/// back to the same bits.
+/// Writes word2vec text, fastText `.vec` and GloVe, each float32 in the shortest decimal that
+/// parses back to the same bits.
 final class TextWriter: RowWriter {
   private var file: AtomicFile
   private var tally: RowTally

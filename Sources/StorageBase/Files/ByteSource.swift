@@ -114,7 +114,8 @@ package final class ByteSource {
     case .stream(let box):
       return try box.read(into: room)
     case .compressed(let box, let stream):
-      return try stream.read(into: room, name: name) { (bytes) throws(EmbeddingError) -> Int in
+      return try stream.read(into: room, name: name, at: offset + end - start) {
+        (bytes) throws(EmbeddingError) -> Int in
         try box.read(into: bytes)
       }
     case .region(let file, let position, let end):

@@ -27,8 +27,9 @@ final class ZstdStream {
   deinit { ZSTD_freeDCtx(context) }
 
   /// Decompresses up to `output.count` bytes, calling `more` for compressed bytes; 0 at the end.
+  /// `offset` is that of the decompressed content, for messages.
   func read(
-    into output: UnsafeMutableRawBufferPointer, name: String,
+    into output: UnsafeMutableRawBufferPointer, name: String, at offset: Int,
     more: (UnsafeMutableRawBufferPointer) throws(EmbeddingError) -> Int
   ) throws(EmbeddingError) -> Int {
     var produced = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
@@ -49,12 +50,16 @@ final class ZstdStream {
       if ZSTD_isError(status) != 0 {
         let reason = String(cString: ZSTD_getErrorName(status))
         throw EmbeddingError(
-          .malformedInput, "The Zstandard data of \(name) cannot be decompressed: \(reason).")
+          .malformedInput,
+          "\(name), byte \(offset) of the decompressed content: the Zstandard data cannot be "
+            + "decompressed from here on: \(reason).")
       }
       insideFrame = status != 0
       if start == before, produced.pos == 0, end == 0 {
         throw EmbeddingError(
-          .malformedInput, "The Zstandard data of \(name) ends in the middle of a frame.")
+          .malformedInput,
+          "\(name), byte \(offset) of the decompressed content: the Zstandard data ends within a "
+            + "frame; the file is cut short.")
       }
     }
     return produced.pos

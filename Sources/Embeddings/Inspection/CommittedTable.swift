@@ -1,0 +1,48 @@
+import LMDB
+import StorageBase
+
+/// One table in one commit, for as long as this lives: what export, search and histograms read.
+struct CommittedTable: SamplingSource, ~Copyable {
+  let view: CommittedView
+  let storage: TableStorage
+  let count: Int
+  let totalFrequency: UInt64
+
+  init(_ table: EmbeddingTable) throws(EmbeddingError) {
+    let view = try table.database.beginView()
+    let record = try view.tableRecord(table.name)
+    self.view = view
+    storage = table.storage
+    count = Int(record.rowCount)
+    totalFrequency = record.totalFrequency
+  }
+
+  var rowsPerBlock: Int { storage.layout.rowsPerBlock }
+  var generation: UInt64 { view.generation }
+
+  /// The rows of block `number`, which is full or the last.
+  func rowCount(ofBlock number: Int) -> Int { min(rowsPerBlock, count - number * rowsPerBlock) }
+
+  /// Calls `body` with every block in order, checked against its checksum, and its rows.
+  func forEachBlock(
+    _ body: (_ block: BlockView, _ rows: Int) throws(EmbeddingError) -> Void
+  ) throws(EmbeddingError) {
+    for number in 0..<blockCount {
+      try body(
+        try storage.checkedBlock(UInt64(number), in: view.transaction), rowCount(ofBlock: number))
+    }
+  }
+
+  func frequency(ofRow row: Int) throws(EmbeddingError) -> UInt64 {
+    let place = storage.layout.place(ofRow: UInt64(row))
+    return try storage.block(place.block, in: view.transaction).frequency(place.index)
+  }
+
+  func frequencies(
+    ofBlock number: Int, into frequencies: inout [UInt64]
+  ) throws(EmbeddingError) {
+    let block = try storage.checkedBlock(UInt64(number), in: view.transaction)
+    frequencies.removeAll(keepingCapacity: true)
+    for index in 0..<rowCount(ofBlock: number) { frequencies.append(block.frequency(index)) }
+  }
+}

@@ -1,0 +1,85 @@
+/// The state of a database, for people and monitors: what it holds, and what that costs.
+public struct DatabaseReport: Sendable {
+  /// The directory.
+  public var path: String
+  /// The version of the format on disk.
+  public var formatVersion: Int
+  /// The point of training that the last commit stands for.
+  public var lastCommit: CommitPoint
+  /// The number of commits so far.
+  public var generation: UInt64
+  /// Bytes of memory that cached rows may take, for all tables together.
+  public var cacheBudget: Int
+  /// Bytes of memory that they do take.
+  public var cachedBytes: Int
+  /// Of these, bytes of rows that wait for a commit.
+  public var uncommittedBytes: Int
+  /// The tables, by name.
+  public var tables: [TableReport]
+  /// LMDB's view of the file.
+  public var storage: StorageReport
+}
+
+/// The state of a table. Rows and bytes are those of the last commit.
+public struct TableReport: Sendable {
+  /// The table's name.
+  public var name: String
+  /// What the table is.
+  public var configuration: TableConfiguration
+  /// Rows.
+  public var rows: Int
+  /// The sum of all rows' frequencies.
+  public var totalFrequency: UInt64
+  /// Bytes of `data.mdb` that hold the rows: the pages of the two trees.
+  public var bytesOnDisk: Int { idBytes + blockBytes }
+  /// Bytes of the tree that leads from ids to rows.
+  public var idBytes: Int
+  /// Bytes of the tree with the rows themselves.
+  public var blockBytes: Int
+  /// Rows in a full block.
+  public var rowsPerBlock: Int
+  /// Bytes of a block: what a commit rewrites for one changed row.
+  public var blockSize: Int
+  /// Rows that this process has in its cache.
+  public var cachedRows: Int
+  /// Bytes of memory set aside for them.
+  public var cachedBytes: Int
+  /// Cached rows that wait for a commit, the deleted ones included.
+  public var uncommittedRows: Int
+}
+
+/// LMDB's environment below a database.
+public struct StorageReport: Sendable {
+  /// Bytes of address space set aside: how large the file may get before the map has to grow.
+  public var mapSize: Int
+  /// Bytes of a page.
+  public var pageSize: Int
+  /// Bytes of `data.mdb`, which never shrinks; ``EmbeddingDatabase/compact(to:)`` makes a smaller
+  /// copy.
+  public var fileSize: Int
+  /// Pages that the last commit uses.
+  public var usedPages: Int
+  /// Pages within the file that no commit uses; they are filled before the file grows.
+  public var freePages: Int
+  /// The readers of all processes, this report's own included.
+  public var readers: [ReaderReport]
+  /// How many readers there may be at once.
+  public var maximumReaders: Int
+  /// How many commits the oldest reader lags behind. A reader that stays behind keeps pages from
+  /// being used again, so that the file grows.
+  public var oldestReaderLag: UInt64
+  /// The number of LMDB's last transaction.
+  public var lastTransaction: UInt64
+  /// The version of liblmdb.
+  public var libraryVersion: String
+  /// What is wrong with that version; nil for a good one.
+  public var libraryWarning: String?
+}
+
+/// A slot in the table of readers that all processes share.
+public struct ReaderReport: Sendable, Hashable {
+  /// The process.
+  public var process: Int32
+  /// How many commits its read transaction lags behind; nil for a slot that is kept but idle.
+  public var lag: UInt64?
+}

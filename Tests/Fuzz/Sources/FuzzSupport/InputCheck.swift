@@ -1,0 +1,1 @@
+../../../ExchangeTests/Found/InputCheck.swift

@@ -1,0 +1,223 @@
+public import Embeddings
+
+/// What an embedding table is meant to do, in the plainest words: a dictionary, and the arithmetic
+/// of two optimizers written out. Every backend is held against it, to the bit.
+public struct ReferenceTable: Sendable {
+  /// A row: all that is stored under an id.
+  public struct Row: Sendable, Equatable {
+    public var vector: [Float]
+    public var slots: [Float]
+    public var frequency: UInt64 = 0
+    public var lastStep: Int64 = 0
+  }
+
+  /// How rows are trained.
+  public enum Rule: Sendable {
+    case sgd
+    case adagrad(initialAccumulator: Float, epsilon: Float)
+  }
+
+  public let configuration: TableConfiguration
+  public let rule: Rule
+  public var rows: [EmbeddingID: Row] = [:]
+
+  /// An empty table. Its optimizer must be SGD or Adagrad.
+  public init(_ configuration: TableConfiguration) {
+    self.configuration = configuration
+    switch configuration.optimizer {
+    case is SGD: rule = .sgd
+    case let adagrad as Adagrad:
+      rule = .adagrad(
+        initialAccumulator: adagrad.initialAccumulator, epsilon: adagrad.epsilon)
+    default: preconditionFailure("the reference knows SGD and Adagrad")
+    }
+  }
+
+  private var dimension: Int { configuration.dimension }
+
+  /// The row that an unseen id starts with.
+  public func newRow(_ id: EmbeddingID) -> Row {
+    let vector = configuration.initializer.vector(
+      dimension: dimension, seed: configuration.seed, id: id)
+    return Row(vector: vector, slots: newSlots)
+  }
+
+  private var newSlots: [Float] {
+    switch rule {
+    case .sgd: []
+    case .adagrad(let initialAccumulator, _):
+      [Float](repeating: initialAccumulator, count: dimension)
+    }
+  }
+
+  /// The vectors of `ids`, row-major.
+  public mutating func lookup(_ ids: [EmbeddingID], mode: LookupMode) -> [Float] {
+    ids.flatMap { id in
+      let row = rows[id] ?? newRow(id)
+      if mode == .training { rows[id] = row }
+      return row.vector
+    }
+  }
+
+  /// What is known of `ids`.
+  public func metadata(_ ids: [EmbeddingID]) -> [RowMetadata] {
+    ids.map { id in
+      rows[id].map {
+        RowMetadata(frequency: $0.frequency, lastStep: $0.lastStep, isPresent: true)
+      } ?? RowMetadata()
+    }
+  }
+
+  /// One optimizer step for each distinct id, on the sum of its gradients in batch order.
+  public mutating func update(
+    _ ids: [EmbeddingID], gradients: [Float], step: Int64, learningRate: Float? = nil,
+    counting: FrequencyCounting = .updates
+  ) {
+    var sums: [EmbeddingID: (sum: [Float], occurrences: UInt64)] = [:]
+    for (i, id) in ids.enumerated() {
+      let gradient = gradients[i * dimension..<(i + 1) * dimension]
+      if let (sum, occurrences) = sums[id] {
+        sums[id] = (zip(sum, gradient).map { $0 + $1 }, occurrences + 1)
+      } else {
+        sums[id] = (Array(gradient), 1)
+      }
+    }
+    let rate = learningRate ?? configuration.optimizer.learningRate
+    for (id, (gradient, occurrences)) in sums {
+      var row = rows[id] ?? newRow(id)
+      for j in 0..<dimension {
+        let g = gradient[j]
+        switch rule {
+        case .sgd:
+          row.vector[j] -= rate * g
+        case .adagrad(_, let epsilon):
+          row.slots[j] += g * g
+          row.vector[j] -= rate * g / (row.slots[j].squareRoot() + epsilon)
+        }
+      }
+      row.lastStep = step
+      switch counting {
+      case .updates: row.frequency += 1
+      case .occurrences: row.frequency += occurrences
+      case .none: break
+      }
+      rows[id] = row
+    }
+  }
+
+  /// Writes vectors; the last of equal ids wins.
+  public mutating func assign(_ ids: [EmbeddingID], vectors: [Float], step: Int64) {
+    for (i, id) in ids.enumerated() {
+      var row = rows[id] ?? newRow(id)
+      row.vector = Array(vectors[i * dimension..<(i + 1) * dimension])
+      row.lastStep = step
+      rows[id] = row
+    }
+  }
+
+  /// Counts every occurrence.
+  public mutating func addFrequency(_ ids: [EmbeddingID]) {
+    for id in ids {
+      var row = rows[id] ?? newRow(id)
+      row.frequency += 1
+      rows[id] = row
+    }
+  }
+
+  /// Deletes rows, and returns how many there were.
+  public mutating func delete(_ ids: [EmbeddingID]) -> Int {
+    var count = 0
+    for id in ids where rows.removeValue(forKey: id) != nil { count += 1 }
+    return count
+  }
+
+  /// Takes in a batch of rows; nil where an id has a row and that is refused. Nothing changes then.
+  public mutating func importRows(
+    _ batches: [RowBatch], _ options: ImportOptions
+  ) -> ImportSummary? {
+    var summary = ImportSummary()
+    var met: Set<EmbeddingID> = []
+    var copy = rows
+    for batch in batches {
+      for i in 0..<batch.count {
+        let id = batch.ids[i]
+        guard met.insert(id).inserted else {
+          summary.duplicates += 1
+          continue
+        }
+        if rows[id] == nil {
+          summary.inserted += 1
+        } else {
+          switch options.existing {
+          case .refuse: return nil
+          case .keep:
+            summary.kept += 1
+            continue
+          case .replace: summary.replaced += 1
+          }
+        }
+        var row = copy[id] ?? newRow(id)
+        row.vector = Array(batch.vectors[i * dimension..<(i + 1) * dimension])
+        let slotCount = newSlots.count
+        row.slots =
+          batch.slots.isEmpty
+          ? newSlots : Array(batch.slots[i * slotCount..<(i + 1) * slotCount])
+        if !batch.frequencies.isEmpty { row.frequency = batch.frequencies[i] }
+        row.lastStep = batch.lastSteps.isEmpty ? options.step : batch.lastSteps[i]
+        copy[id] = row
+      }
+    }
+    rows = copy
+    return summary
+  }
+}
+
+extension ReferenceTable {
+  /// The difference between this table and the rows that `store` exports, or nil.
+  public func difference(
+    from store: some EmbeddingStore, batchSize: Int = 1000
+  ) throws(EmbeddingError) -> String? {
+    var found = ReferenceRows(self)
+    try store.forEachBatch(ofAtMost: batchSize, includingSlots: true) {
+      (batch) throws(EmbeddingError) in
+      found.compare(batch, atMost: batchSize)
+      return true
+    }
+    return found.result
+  }
+}
+
+/// Rows read from a store, on their way past the reference.
+public struct ReferenceRows {
+  private let reference: ReferenceTable
+  private var met: Set<EmbeddingID> = []
+  private var difference: String?
+
+  public init(_ reference: ReferenceTable) { self.reference = reference }
+
+  /// Compares a batch.
+  public mutating func compare(_ batch: borrowing RowBatch, atMost limit: Int = .max) {
+    let (d, s) = (batch.dimension, batch.slotCount)
+    if batch.count > limit { difference = difference ?? "a batch has \(batch.count) rows" }
+    for i in 0..<batch.count {
+      let id = batch.ids[i]
+      let row = ReferenceTable.Row(
+        vector: Array(batch.vectors[i * d..<(i + 1) * d]),
+        slots: Array(batch.slots[i * s..<(i + 1) * s]), frequency: batch.frequencies[i],
+        lastStep: batch.lastSteps[i])
+      if !met.insert(id).inserted { difference = difference ?? "id \(id) comes twice" }
+      guard reference.rows[id] == row else {
+        let expected = reference.rows[id].map { "\($0)" } ?? "no row"
+        difference = difference ?? "id \(id): \(row) instead of \(expected)"
+        continue
+      }
+    }
+  }
+
+  /// The first difference, or nil where all rows came and were equal.
+  public var result: String? {
+    if let difference { return difference }
+    let missing = reference.rows.keys.first { !met.contains($0) }
+    return missing.map { "id \($0) is missing" }
+  }
+}
