@@ -75,5 +75,8 @@ let package = Package(
       name: "EmbeddingsTests",
       dependencies: ["Embeddings", "CKernels", "CrashWorker", "TestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
+    .testTarget(
+      name: "Word2VecTests", dependencies: ["word2vec", "Embeddings", "TestSupport"],
+      swiftSettings: settings),
   ]
 )

@@ -28,8 +28,8 @@ final class CacheBudget: Sendable {
   /// Bytes of cached rows that wait for a commit.
   var dirtyBytes: Int { dirty.load(ordering: .relaxed) }
 
-  /// The most bytes that a commit made now would write: a whole block for each row that changed,
-  /// and new rows side by side.
+  /// The bytes of blocks that a commit made now would write: each block of which a row changed, and
+  /// new rows side by side.
   var commitBytes: Int { commitSize.load(ordering: .relaxed) }
 
   /// Takes `bytes` out of the budget, or returns false where they are not left.

@@ -12,8 +12,8 @@ final class RowCache: Sendable {
     private let lock = Mutex(())
     private var rows: RowShard
 
-    init(layout: CacheLayout, budget: CacheBudget) {
-      rows = RowShard(layout: layout, budget: budget)
+    init(layout: CacheLayout, budget: CacheBudget, changedBlocks: ChangedBlocks) {
+      rows = RowShard(layout: layout, budget: budget, changedBlocks: changedBlocks)
     }
 
     /// Lends the shard to `body`, to which it belongs alone meanwhile.
@@ -25,12 +25,18 @@ final class RowCache: Sendable {
   let layout: CacheLayout
   let budget: CacheBudget
   let shards: [Shard]
+  /// The blocks that the next commit will write.
+  let changedBlocks: ChangedBlocks
   /// Slabs, index and ids of this table's rows are counted in `budget` as well; this is the shape
   /// that its shards have.
   private let shardShift: UInt64
 
-  init(_ block: BlockLayout, idType: IDType, budget: CacheBudget) {
+  /// - Parameters:
+  ///   - block: how rows stand on disk.
+  ///   - rowCount: the rows of the last commit.
+  init(_ block: BlockLayout, rowCount: UInt64, idType: IDType, budget: CacheBudget) {
     self.budget = budget
+    changedBlocks = ChangedBlocks(layout: block, rowCount: rowCount)
     let (dimension, slotCount) = (block.dimension, block.slotCount)
     let rowBytes =
       MemoryLayout<RowHeader>.stride + 4 * (dimension + slotCount) + (idType == .bytes ? 8 : 0)
@@ -48,7 +54,9 @@ final class RowCache: Sendable {
       dimension: dimension, slotCount: slotCount, hasBytes: idType == .bytes,
       rowsPerSlabShift: rowsPerSlabShift, blockBytes: block.pages * BlockLayout.pageSize)
     shardShift = UInt64(64 - shardBits)
-    shards = (0..<(1 << shardBits)).map { [layout] _ in Shard(layout: layout, budget: budget) }
+    shards = (0..<(1 << shardBits)).map { [layout, changedBlocks] _ in
+      Shard(layout: layout, budget: budget, changedBlocks: changedBlocks)
+    }
   }
 
   /// The shard of a hash.
@@ -71,5 +79,6 @@ final class RowCache: Sendable {
   /// Forgets every row; those that wait for a commit too.
   func removeAll() {
     for shard in shards { shard.withRows { $0.removeAllRows() } }
+    changedBlocks.removeAll()
   }
 }

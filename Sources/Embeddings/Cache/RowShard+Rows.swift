@@ -63,8 +63,10 @@ extension RowShard {
     guard !header(slot).pointee.flags.contains(.dirty) else { return }
     header(slot).pointee.flags.insert(.dirty)
     dirtySlots.append(UInt32(slot))
+    let row = header(slot).pointee.row
     let size =
-      header(slot).pointee.row == RowHeader.noRow ? layout.rowBytes : layout.blockBytes
+      row == RowHeader.noRow
+      ? layout.rowBytes : changedBlocks.mark(row: row) ? layout.blockBytes : 0
     commitBytes += size
     budget.addDirty(layout.rowBytes, commitBytes: size)
   }

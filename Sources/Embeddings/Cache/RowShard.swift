@@ -19,7 +19,7 @@ struct CacheLayout: Sendable {
   let hasBytes: Bool
   /// Rows in one slab, a power of two.
   let rowsPerSlabShift: Int
-  /// Bytes that a commit writes for a row that changed: its block.
+  /// Bytes that a commit writes for a block of which a row changed.
   let blockBytes: Int
 
   var rowFloats: Int { dimension + slotCount }
@@ -40,6 +40,7 @@ struct CacheLayout: Sendable {
 struct RowShard: ~Copyable {
   let layout: CacheLayout
   let budget: CacheBudget
+  let changedBlocks: ChangedBlocks
 
   /// The slabs; nil where one was given back.
   var slabs: UnsafeMutablePointer<UnsafeMutableRawPointer?>
@@ -62,9 +63,10 @@ struct RowShard: ~Copyable {
   /// What they add to the size of a commit.
   var commitBytes = 0
 
-  init(layout: CacheLayout, budget: CacheBudget) {
+  init(layout: CacheLayout, budget: CacheBudget, changedBlocks: ChangedBlocks) {
     self.layout = layout
     self.budget = budget
+    self.changedBlocks = changedBlocks
     slabs = .allocate(capacity: slabCapacity)
     slabs.initialize(repeating: nil, count: slabCapacity)
     let size = 16

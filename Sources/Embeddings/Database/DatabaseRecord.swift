@@ -37,6 +37,7 @@ struct DatabaseRecord: Sendable {
 
   init() {}
 
+  /// The fields; their checksum is added where they are stored.
   func encode() -> [UInt8] {
     var writer = RecordWriter()
     writer.write(Self.magic)
@@ -45,7 +46,7 @@ struct DatabaseRecord: Sendable {
     writer.write(generation)
     writer.write(point.step)
     writer.write(point.batches)
-    return writer.sealed()
+    return writer.bytes
   }
 
   init(_ stored: UnsafeRawBufferPointer) throws(EmbeddingError) {

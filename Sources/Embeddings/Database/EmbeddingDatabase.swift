@@ -148,10 +148,12 @@ public final class EmbeddingDatabase: Sendable {
     }
   }
 
+  /// Stores a record's fields, with their checksum.
   static func put(
-    _ value: [UInt8], under key: String, in tree: NamedDatabase,
+    _ fields: [UInt8], under key: String, in tree: NamedDatabase,
     _ transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
+    let value = RecordWriter.seal(fields, key: key)
     try Array(key.utf8).withBytes { (key) throws(EmbeddingError) in
       try value.withBytes { (value) throws(EmbeddingError) in
         try transaction.put(key, value, in: tree)

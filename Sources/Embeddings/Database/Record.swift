@@ -1,6 +1,7 @@
 import StorageBase
 
-/// Writes a record: little-endian fields one after the other, closed by an XXH3 of them all.
+/// Writes a record: little-endian fields one after the other, closed by an XXH3 of them all that
+/// knows the key of the record, so that a record found under another key is not taken for its own.
 struct RecordWriter {
   private(set) var bytes: [UInt8] = []
 
@@ -16,11 +17,17 @@ struct RecordWriter {
     bytes.append(contentsOf: utf8)
   }
 
-  /// The record with its checksum.
-  func sealed() -> [UInt8] {
-    var copy = self
-    copy.write(bytes.withUnsafeBytes { xxh3($0) })
-    return copy.bytes
+  /// A record's fields with their checksum.
+  static func seal(_ fields: [UInt8], key: String) -> [UInt8] {
+    var writer = RecordWriter()
+    writer.bytes = fields
+    writer.write(checksum(fields, key: key))
+    return writer.bytes
+  }
+
+  static func checksum(_ fields: [UInt8], key: String) -> UInt64 {
+    let seed = Array(key.utf8).withUnsafeBytes { xxh3($0) }
+    return fields.withUnsafeBytes { xxh3($0, seed: seed) }
   }
 }
 
@@ -35,7 +42,7 @@ struct RecordReader {
     self.name = name
     bytes = Array(stored.dropLast(8))
     guard stored.count >= 8,
-      bytes.withUnsafeBytes({ xxh3($0) })
+      RecordWriter.checksum(bytes, key: name)
         == stored.loadUnaligned(fromByteOffset: stored.count - 8, as: UInt64.self)
     else {
       throw EmbeddingError(

@@ -128,6 +128,7 @@ struct TableCommit {
       }
     }
     for shard in table.cache.shards { shard.withRows { $0.markCommitted() } }
+    table.cache.changedBlocks.reset(rowCount: result.record.rowCount)
     table.state.withLock { state in
       state.record = result.record
       table.uncommittedRows.store(0, ordering: .relaxed)

@@ -27,6 +27,7 @@ struct TableRecord: Sendable {
       dimension: configuration.dimension, slotCount: configuration.slotCount, pages: blockPages)
   }
 
+  /// The fields; their checksum is added where they are stored.
   func encode() -> [UInt8] {
     var writer = RecordWriter()
     writer.write(number)
@@ -42,7 +43,7 @@ struct TableRecord: Sendable {
     writer.write(configuration.optimizer.name)
     writer.write(configuration.optimizer.learningRate)
     Self.write(configuration.optimizer.hyperparameters, to: &writer)
-    return writer.sealed()
+    return writer.bytes
   }
 
   init(_ stored: UnsafeRawBufferPointer, name: String) throws(EmbeddingError) {

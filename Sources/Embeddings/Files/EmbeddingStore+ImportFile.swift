@@ -76,7 +76,8 @@ private func checkFit(
   guard reader.idType == configuration.idType else {
     throw EmbeddingError(
       .configurationMismatch,
-      "The ids of \(name) are of type \(reader.idType), those of the table \(configuration.idType). "
+      "The ids of \(name) are of type \(reader.idType), those of the table "
+        + "\(configuration.idType). "
         + "Import the file into a table of its id type, or name a file of other ids.")
   }
 }
@@ -86,6 +87,7 @@ private func mustBeginAnew(_ path: String) -> EmbeddingError {
   return EmbeddingError(
     .mapFull,
     "The memory map grew during the import, which must begin anew, and \(name) can be read only "
-      + "once; nothing was imported. Import from a file, or open the database with a larger mapSize."
+      + "once; nothing was imported. Import from a file, or open the database with a larger "
+      + "mapSize."
   )
 }

@@ -27,8 +27,8 @@ public enum FileFormat: String, Sendable, Hashable, CaseIterable, CustomStringCo
   /// Standard input cannot be looked at without taking from it, and is refused; an import detects
   /// the format of its input by itself.
   ///
-  /// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for what is not read here, with the remedy;
-  ///   ``EmbeddingError/Code/notFound``.
+  /// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for what is not read here, with the
+  ///   remedy; ``EmbeddingError/Code/notFound``.
   public static func detect(path: String) throws(EmbeddingError) -> FileFormat {
     try refuseStandardInput(path)
     return FileFormat(try ExchangeFormat.detect(path: path))

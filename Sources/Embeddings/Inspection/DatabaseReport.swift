@@ -1,5 +1,3 @@
-public import StorageBase
-
 /// The state of a database, for people and monitors: what it holds, and what that costs.
 public struct DatabaseReport: Sendable {
   /// The directory.

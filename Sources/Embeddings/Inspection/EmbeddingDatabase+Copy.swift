@@ -15,8 +15,8 @@ extension EmbeddingDatabase {
     try environment.copy(to: path, compacting: false)
   }
 
-  /// Copies the last commit into the directory `path` without free pages: slower than ``backup(to:)``,
-  /// and the smallest file that holds it.
+  /// Copies the last commit into the directory `path` without free pages: slower than
+  /// ``backup(to:)``, and the smallest file that holds it.
   ///
   /// To put the copy in the place of the original, close the database in every process, and rename
   /// the directories; this library does not do it. LMDB opens `lock.mdb` and `data.mdb` one after

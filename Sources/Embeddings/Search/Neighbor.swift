@@ -20,7 +20,9 @@ public struct Neighbor: Sendable, Hashable {
 
 /// What closeness of two vectors means.
 public enum SimilarityMetric: String, Sendable, Hashable, CaseIterable {
-  /// The cosine of the angle between them, -1 to 1; 0 where one of them is zero.
+  /// The cosine of the angle between them, -1 to 1; 0 where one of them is zero. Norms of rows are
+  /// computed in Float: below about 1e-19 they count as zero, above about 1e19 the row is passed
+  /// over.
   case cosine
   /// Their dot product.
   case dot

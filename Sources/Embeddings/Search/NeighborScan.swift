@@ -18,6 +18,7 @@ struct NeighborScan: Sendable {
     queries: [Float], dimension: Int, metric: SimilarityMetric, count: Int,
     excluding excludedRows: Set<Int> = []
   ) {
+    let queries = metric == .cosine ? scaled(queries, dimension) : queries
     self.queries = queries
     self.dimension = dimension
     self.metric = metric
@@ -79,8 +80,8 @@ struct NeighborScan: Sendable {
     guard metric == .cosine else { return }
     for i in 0..<count {
       // One after the other: the product of two norms could leave the range of Float.
-      let divides = norms[i] > 0 && queryNorms[query] > 0
-      scores[i] = divides ? scores[i] / norms[i] / queryNorms[query] : 0
+      let isZero = norms[i] == 0 || queryNorms[query] == 0
+      scores[i] = isZero ? 0 : scores[i] / norms[i] / queryNorms[query]
     }
   }
 
@@ -91,6 +92,22 @@ struct NeighborScan: Sendable {
   mutating func merge(_ other: NeighborScan) {
     for query in best.indices { best[query].merge(other.best[query]) }
   }
+}
+
+/// Each query times a power of two that brings its largest value near 1: the cosine stays the same,
+/// and the squares cannot leave the range of Float.
+private func scaled(_ queries: [Float], _ dimension: Int) -> [Float] {
+  var scaled = queries
+  for start in stride(from: 0, to: queries.count, by: dimension) {
+    let largest = queries[start..<start + dimension].lazy.map(\.magnitude).max() ?? 0
+    guard largest > 0 else { continue }
+    for i in start..<start + dimension {
+      scaled[i] = Float(sign: .plus, exponent: -largest.exponent / 2, significand: scaled[i])
+      scaled[i] = Float(
+        sign: .plus, exponent: -largest.exponent + largest.exponent / 2, significand: scaled[i])
+    }
+  }
+  return scaled
 }
 
 /// The sum of `(x[i] - y[i])^2`, in 16 lanes: differences, since the norms of close vectors would

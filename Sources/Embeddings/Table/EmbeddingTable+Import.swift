@@ -35,6 +35,7 @@ extension EmbeddingTable {
       }
       // The cache holds only rows that were committed, some of which have changed.
       cache.removeAll()
+      cache.changedBlocks.reset(rowCount: record.rowCount)
       core.state.withLock { $0.record = record }
       core.sampler.invalidate()
       return summary

@@ -79,7 +79,8 @@ final class TableCore: Sendable {
     storage = TableStorage(
       name: name, idType: configuration.idType, layout: record.layout, ids: trees.ids,
       blocks: trees.blocks)
-    cache = RowCache(record.layout, idType: configuration.idType, budget: budget)
+    cache = RowCache(
+      record.layout, rowCount: record.rowCount, idType: configuration.idType, budget: budget)
     state = Mutex(try State(record: record))
   }
 

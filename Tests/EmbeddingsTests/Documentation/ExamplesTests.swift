@@ -110,7 +110,7 @@ import Testing
     do throws(EmbeddingError) {
       try database.commit(step: 400)
       Issue.record("step 400 was committed after step 500")
-    } catch where error.code == .stepRefused {
+    } catch  where error.code == .stepRefused {
       print(error)
     }
   }

@@ -31,11 +31,11 @@ struct BatchQueue {
 
   /// The next batch below `limit` with its number, or nil.
   mutating func take(below limit: Int) throws(EmbeddingError) -> (number: Int, batch: WordBatch)? {
-    guard next < limit else { return nil }
+    guard next < limit, epoch < epochs else { return nil }
     var batch = WordBatch()
     while try !reader.next(&batch) {
       epoch += 1
-      guard epoch < epochs else { return nil }
+      if epoch == epochs { return nil }
       reader = try CorpusReader(path: path, layout: layout)
     }
     defer { next += 1 }

@@ -10,31 +10,31 @@ struct CountingPass {
   let path: String
   let schedule: Schedule
 
-  /// Counts what has not been counted yet, and commits it as step 1.
+  /// Does what is left to do before training.
   func run(_ progress: Progress) throws(EmbeddingError) {
     let database = tables.database
-    guard try database.lastCommit.step < Schedule.firstStep else {
-      // A run that was killed between the next two commits has yet to do this.
-      if try database.lastCommit.step == Schedule.firstStep { try prune() }
-      return
+    if try database.lastCommit.step < Schedule.counted {
+      try count(progress)
+      try database.commit(step: Schedule.counted)
     }
+    if try database.lastCommit.step < Schedule.pruned {
+      if schedule.parameters.hasCountingPass {
+        try tables.prune(minimumCount: schedule.parameters.minimumCount)
+      }
+      try database.commit(step: Schedule.pruned)
+    }
+  }
+
+  private func count(_ progress: Progress) throws(EmbeddingError) {
     let parameters = schedule.parameters
     // Without the pass, the first batch alone: negatives are drawn from what is committed.
     let limit = parameters.hasCountingPass ? schedule.summary.batches : 1
     var queue = try BatchQueue(
       path: path, layout: parameters.layout, summary: schedule.summary, epochs: 1,
-      first: Int(try database.lastCommit.batches))
+      first: Int(try tables.database.lastCommit.batches))
     while let (_, batch) = try queue.take(below: limit) {
       try tables.words.addFrequency(batch.words.batch)
       progress.counted(batch.count)
     }
-    try database.commit(step: Schedule.firstStep)
-    try prune()
-  }
-
-  private func prune() throws(EmbeddingError) {
-    guard schedule.parameters.hasCountingPass else { return }
-    try tables.prune(minimumCount: schedule.parameters.minimumCount)
-    try tables.database.commit(step: Schedule.firstStep)
   }
 }

@@ -3,11 +3,12 @@ import Embeddings
 /// Maps steps to batches, learning rates and random numbers. All of it is a function of the step
 /// alone, so that a run that resumes at a committed step goes on exactly as if it had never stopped.
 ///
-/// Step 1 is the counting pass (or, without one, the count of the first batch); training batch `n`,
-/// counted from 0 over all epochs, is step `n + 2`. Before step 1, the commit point's second number
-/// is how many batches have been counted.
+/// Step 1 is the counting pass (or, without one, the count of the first batch), step 2 the removal of
+/// rare words; training batch `n`, counted from 0 over all epochs, is step `n + 3`. Before step 1, the
+/// commit point's second number is how many batches have been counted.
 struct Schedule: Sendable {
-  static let firstStep: Int64 = 1
+  static let counted: Int64 = 1
+  static let pruned: Int64 = 2
 
   let parameters: Parameters
   let summary: CorpusSummary
@@ -15,10 +16,10 @@ struct Schedule: Sendable {
   /// Training batches in all epochs.
   var batchCount: Int { summary.batches * parameters.epochs }
 
-  func step(ofBatch number: Int) -> Int64 { Int64(number) + Self.firstStep + 1 }
+  func step(ofBatch number: Int) -> Int64 { Self.pruned + Int64(number) + 1 }
 
   /// Batches that are trained once `step` is complete.
-  func batches(after step: Int64) -> Int { Int(step - Self.firstStep) }
+  func batches(after step: Int64) -> Int { Int(step - Self.pruned) }
 
   /// Falls linearly with the batches done, as in gensim with the words done.
   func learningRate(ofBatch number: Int) -> Float {

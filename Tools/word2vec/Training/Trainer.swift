@@ -80,7 +80,7 @@ struct Trainer: Sendable {
     let isExact = parameters.hasCountingPass || (point.batches == 0 && isRoundEnd(point.step))
     // Where the store committed by itself between two steps, the second one says so in batches.
     let done = schedule.batches(after: point.step + (point.batches == 0 ? 0 : 1))
-    guard (isWhole && isExact) || acceptsPartialStep else {
+    guard (isWhole && isExact) || acceptsPartialStep || threads > 1 else {
       throw EmbeddingError(
         .stepRefused,
         "The last commit is at \(point), made by the store itself because changed rows filled the "

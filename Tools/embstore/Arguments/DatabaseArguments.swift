@@ -1,0 +1,99 @@
+import ArgumentParser
+import Embeddings
+import Glibc
+
+/// The database that a command works on.
+struct DatabaseArguments: ParsableArguments {
+  @Argument(help: "The database, a directory.", completion: .directory)
+  var database: String
+
+  @Flag(help: "Accept a network file system, whose locks and maps cannot be trusted.")
+  var allowUnsafeFileSystem = false
+
+  /// Opens the database to read the last commit, beside whoever writes.
+  func openForReading() throws(EmbeddingError) -> EmbeddingDatabase {
+    var options = EmbeddingDatabase.Options.readOnly
+    options.allowsUnsafeFileSystem = allowUnsafeFileSystem
+    try checkExists()
+    return try EmbeddingDatabase(at: database, options: options)
+  }
+
+  /// Opens the database to change it.
+  func openForWriting(creating: Bool = false) throws(EmbeddingError) -> EmbeddingDatabase {
+    var options = EmbeddingDatabase.Options()
+    options.allowsUnsafeFileSystem = allowUnsafeFileSystem
+    if !creating { try checkExists() }
+    return try EmbeddingDatabase(at: database, options: options)
+  }
+
+  /// Whether there is a database.
+  var exists: Bool { access(database + "/data.mdb", F_OK) == 0 }
+
+  private func checkExists() throws(EmbeddingError) {
+    guard !exists else { return }
+    var status = Glibc.stat()
+    let reason =
+      stat(database, &status) != 0
+      ? "It does not exist."
+      : status.st_mode & S_IFMT == S_IFDIR
+        ? "The directory holds no database." : "It is a file; a database is a directory."
+    throw EmbeddingError(
+      .notFound,
+      "There is no database at \(database). \(reason) Make one with 'embstore create' or "
+        + "'embstore import --create'.")
+  }
+}
+
+/// The table that a command works on.
+struct TableOption: ParsableArguments {
+  @Option(
+    name: .shortAndLong, help: "The table; may be left out where there is only one.",
+    completion: .custom { words, _, _ in completeTable(words) })
+  var table: String?
+
+  /// Opens the table named, or the only one.
+  func open(in database: EmbeddingDatabase) throws(EmbeddingError) -> EmbeddingTable {
+    try database.table(try name(in: database))
+  }
+
+  /// The name given, or that of the only table.
+  func name(in database: EmbeddingDatabase) throws(EmbeddingError) -> String {
+    if let table { return table }
+    let names = try database.tableNames
+    switch names.count {
+    case 1: return names[0]
+    case 0:
+      throw EmbeddingError(
+        .notFound,
+        "The database \(database.path) has no tables. Make one with 'embstore create' or "
+          + "'embstore import --create'.")
+    default:
+      throw EmbeddingError(
+        .invalidArgument,
+        "The database \(database.path) has \(names.count) tables. Name one with --table: "
+          + names.joined(separator: ", ") + ".")
+    }
+  }
+}
+
+/// The tables of the first word that names a database.
+func completeTable(_ words: [String]) -> [String] {
+  for word in words.dropFirst(2) where access(word + "/data.mdb", F_OK) == 0 {
+    if let database = try? EmbeddingDatabase(at: word, options: .readOnly) {
+      return (try? database.tableNames) ?? []
+    }
+  }
+  return []
+}
+
+/// How a command tells what it did.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print JSON, for programs.")
+  var json = false
+}
+
+/// Whether long work shows how far it is.
+struct ProgressOptions: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "Show no progress bar. (None is shown unless on a terminal.)")
+  var quiet = false
+}

@@ -1,0 +1,123 @@
+import ArgumentParser
+import Embeddings
+
+/// Takes in the rows of a file.
+struct Import: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Take in the rows of a file, all or nothing.",
+    discussion: """
+      Reads \(FileFormat.allCases.map(\.rawValue).joined(separator: ", ")); the format is found \
+      by content, and Zstandard is decompressed. '-' is standard input. Of equal ids in a file the \
+      first counts. Import a file sorted by falling frequency as it is: hot rows then lie together.
+
+      With --create, a database and a table that fit the file are made where they are missing. The \
+      table is named after the file, unless --table names it. For an optimizer or initializer of \
+      your own, make the table with 'embstore create' first.
+
+      EXAMPLES:
+        embstore import words.emb glove.6B.50d.txt --create
+        embstore import words.emb news.vec --table words --existing keep
+        embstore import words.emb model.bin --vocabulary model.vocab
+        embstore import items.emb items.npy --ids items.txt --create --table items
+        zcat huge.txt.gz | embstore import words.emb - --format glove --table words
+      """)
+
+  /// What happens to an id that has a row already.
+  enum Existing: String, ExpressibleByArgument, CaseIterable {
+    case replace, keep, refuse
+  }
+
+  @OptionGroup var database: DatabaseArguments
+  @Argument(help: "The file; '-' is standard input.", completion: .file())
+  var file: String
+  @OptionGroup var table: TableOption
+  @Flag(help: "Make what is missing: a database, and a table that fits the file.")
+  var create = false
+  @Option(help: "The format, where content does not tell.")
+  var format: FileFormat?
+  @Option(help: "What happens to ids that have a row already.")
+  var existing: Existing = .replace
+  @Option(
+    help: "For npy and safetensors: a file with the id of each row, one a line, or an integer npy.",
+    completion: .file())
+  var ids: String?
+  @Option(help: "For safetensors: the tensor with the vectors.")
+  var tensor: String?
+  @Option(
+    help: "For words: a file of 'word count' lines; counts become frequencies.",
+    completion: .file())
+  var vocabulary: String?
+  @Option(help: "Read ids as bytes or int64, where the file leaves it open.")
+  var idType: IDType?
+  @Option(help: "The step that the rows count as updated in.")
+  var step: Int64 = 0
+  @Option(help: "Take the first so many rows only.")
+  var limit: Int?
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var progress: ProgressOptions
+
+  func run() throws {
+    let options = FileImportOptions(
+      format: format, existing: existing.option, step: step, idsPath: ids, tensorName: tensor,
+      vocabularyPath: vocabulary, idType: idType, maximumRows: limit)
+    let target = try open(options)
+    let title = "importing \(file == "-" ? "standard input" : baseName(file))"
+    let bar = ProgressBar(title, isQuiet: progress.quiet)
+    let summary: ImportSummary
+    do throws(EmbeddingError) {
+      summary = try Interruption.during(
+        target.onInterruption, cleanUp: target.isNewDatabase ? removal(of: database.database) : nil
+      ) { () throws(EmbeddingError) in
+        defer { bar.finish() }
+        return try target.table.importFile(file, options) { bar.update($0) }
+      }
+    } catch {
+      try target.undo()
+      throw error
+    }
+    try tell(summary, target)
+    try target.table.database.close()
+  }
+
+  private func tell(_ summary: ImportSummary, _ target: Target) throws {
+    let rows = summary.inserted + summary.replaced
+    var parts = ["\(grouped(summary.inserted)) new"]
+    if summary.replaced > 0 { parts.append("\(grouped(summary.replaced)) replaced") }
+    if summary.kept > 0 { parts.append("\(grouped(summary.kept)) kept as they were") }
+    if summary.duplicates > 0 {
+      parts.append("\(grouped(summary.duplicates)) passed over, their ids being repeated")
+    }
+    let total = try target.table.count
+    try report(
+      "Imported \(counted(rows, "row")) into \(target.isNewTable ? "the new table" : "table") "
+        + "\(target.table.name) (\(parts.joined(separator: ", "))); it has \(counted(total, "row")) "
+        + "of dimension \(target.table.configuration.dimension).",
+      .object([
+        ("database", .string(database.database)), ("table", .string(target.table.name)),
+        ("created", .bool(target.isNewTable)), ("inserted", .integer(summary.inserted)),
+        ("replaced", .integer(summary.replaced)), ("kept", .integer(summary.kept)),
+        ("duplicates", .integer(summary.duplicates)), ("rows", .integer(total)),
+      ]), asJSON: output.json)
+  }
+}
+
+extension Import.Existing {
+  var option: ImportOptions.Existing {
+    switch self {
+    case .replace: .replace
+    case .keep: .keep
+    case .refuse: .refuse
+    }
+  }
+}
+
+extension ProgressBar {
+  /// Draws how far an import or export is: by bytes where a file is read, else by rows.
+  func update(_ progress: FileProgress) {
+    var fraction = progress.totalBytes.map { Double(progress.bytes) / Double(max($0, 1)) }
+    if let total = progress.totalRows {
+      fraction = max(fraction ?? 0, Double(progress.rows) / Double(max(total, 1)))
+    }
+    update(rows: progress.rows, fraction: fraction)
+  }
+}

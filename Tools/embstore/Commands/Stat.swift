@@ -1,0 +1,60 @@
+import ArgumentParser
+import Embeddings
+
+/// Shows what a database holds and what it costs.
+struct Stat: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show rows, bytes, step, histograms, pages and readers.",
+    discussion: """
+      Shows the last commit, while training goes on. The histograms read every row; --quick leaves \
+      them out, and takes milliseconds whatever the size.
+
+      With --json: database, format_version, step, batches, commits, storage (file_bytes, \
+      page_bytes, used_pages, free_pages, map_bytes, last_transaction, readers, maximum_readers, \
+      oldest_reader_lag, lmdb_version, lmdb_warning) and tables (name, rows, total_frequency, \
+      id_bytes, row_bytes, rows_per_block, block_bytes, configuration, and unless --quick \
+      non_finite_rows, frequency, norm: each with minimum, mean, maximum, histogram).
+
+      EXAMPLES:
+        embstore stat words.emb
+        embstore stat model.emb --table users --bins 40
+        embstore stat model.emb --quick --json
+      """)
+
+  @OptionGroup var database: DatabaseArguments
+  @Option(
+    name: .shortAndLong, help: "Show this table only.",
+    completion: .custom { words, _, _ in completeTable(words) })
+  var table: String?
+  @Flag(help: "Leave out the histograms.")
+  var quick = false
+  @Option(help: "Bins of the histogram of norms.")
+  var bins = 12
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    guard (1...4096).contains(bins) else {
+      throw ValidationError("--bins is \(bins); it must be from 1 to 4096.")
+    }
+  }
+
+  func run() throws {
+    let store = try database.openForReading()
+    // Says which tables there are, if there is none of this name.
+    if let table { _ = try store.table(table) }
+    var found = try store.statistics()
+    if let table { found.tables.removeAll { $0.name != table } }
+    var histograms: [TableHistograms?] = []
+    for table in found.tables {
+      histograms.append(quick ? nil : try store.table(table.name).histograms(normBins: bins))
+    }
+    if let warning = found.storage.libraryWarning { complain("warning: \(warning)") }
+    var out = Output()
+    if output.json {
+      try out.line(StatJSON(found, histograms).value.pretty)
+    } else {
+      for line in StatText(found, histograms).lines { try out.line(line) }
+    }
+    try out.flush()
+  }
+}
