@@ -60,6 +60,10 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Embeddings"], path: "Tests/TestSupport",
       swiftSettings: settings),
+    // The process that crash tests kill.
+    .executableTarget(
+      name: "CrashWorker", dependencies: ["Embeddings", "TestSupport"], path: "Tests/CrashWorker",
+      swiftSettings: settings),
     .testTarget(
       name: "StorageBaseTests", dependencies: ["StorageBase", "TestSupport"],
       swiftSettings: settings),
@@ -68,7 +72,8 @@ let package = Package(
       name: "ExchangeTests", dependencies: ["Exchange", "TestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
-      name: "EmbeddingsTests", dependencies: ["Embeddings", "CKernels", "TestSupport"],
+      name: "EmbeddingsTests",
+      dependencies: ["Embeddings", "CKernels", "CrashWorker", "TestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     // Runs the built `embstore`, which every build of the tests makes.
     .testTarget(

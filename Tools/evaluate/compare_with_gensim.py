@@ -27,7 +27,8 @@ import gensim
 from gensim.models import KeyedVectors, Word2Vec
 from gensim.models.word2vec import LineSentence
 
-COLUMNS = ["wordsim", "simlex", "analogies", "words/s"]
+# Words per second of processor time, all threads together, hardly depend on what else runs.
+COLUMNS = ["wordsim", "simlex", "analogies", "words/s", "words/cpu-s"]
 
 
 def arguments():
@@ -50,6 +51,22 @@ def arguments():
     parser.add_argument("--skip-gensim", action="store_true")
     parser.add_argument("--json", help="append the results to this file, one object a line")
     return parser.parse_args()
+
+
+class Clock:
+    """Time on the wall, and of processors in this process and its children."""
+
+    def __init__(self):
+        self.begin = time.perf_counter(), self.processor()
+
+    @staticmethod
+    def processor():
+        times = os.times()
+        return times.user + times.system + times.children_user + times.children_system
+
+    def speeds(self, words):
+        return {"words/s": words / (time.perf_counter() - self.begin[0]),
+                "words/cpu-s": words / (self.processor() - self.begin[1])}
 
 
 def evaluate(vectors, options):
@@ -77,10 +94,10 @@ def train_with_gensim(path, seed, words, options):
         sample=options.sample, min_count=options.min_count, epochs=options.epochs, seed=seed,
         workers=options.threads)
     sentences = LineSentence(path)
-    begin = time.perf_counter()
+    clock = Clock()
     model.build_vocab(sentences)
     model.train(sentences, total_examples=model.corpus_count, epochs=options.epochs)
-    return model.wv, words * options.epochs / (time.perf_counter() - begin)
+    return model.wv, clock.speeds(words * options.epochs)
 
 
 def train_with_tool(path, seed, words, options, directory):
@@ -92,13 +109,13 @@ def train_with_tool(path, seed, words, options, directory):
         options.min_count, "--epochs", options.epochs, "--seed", seed, "--threads",
         options.threads, "--quiet", *options.tool_options.split(),
     ]
-    begin = time.perf_counter()
+    clock = Clock()
     subprocess.run([str(part) for part in command], check=True)
-    seconds = time.perf_counter() - begin
+    speeds = clock.speeds(words * options.epochs)
     # Exported by a second run, which finds nothing left to train: export is not part of the time.
     subprocess.run([str(part) for part in command + ["--export", exported]], check=True)
     vectors = KeyedVectors.load_word2vec_format(exported)
-    return vectors, words * options.epochs / seconds
+    return vectors, speeds
 
 
 def summary(results):
@@ -110,7 +127,7 @@ def summary(results):
             if not values:
                 continue
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            digits = 0 if column == "words/s" else 4
+            digits = 0 if column.startswith("words/") else 4
             parts.append(f"{column} {statistics.mean(values):.{digits}f} +- {spread:.{digits}f}")
         lines.append(f"{side:9s} " + "   ".join(parts))
     return "\n".join(lines)
@@ -133,11 +150,11 @@ def main():
         for seed in range(1, options.seeds + 1):
             for side in results:
                 if side == "gensim":
-                    vectors, speed = train_with_gensim(path, seed, words, options)
+                    vectors, speeds = train_with_gensim(path, seed, words, options)
                 else:
-                    vectors, speed = train_with_tool(path, seed, words, options, directory)
+                    vectors, speeds = train_with_tool(path, seed, words, options, directory)
                 scores, counts = evaluate(vectors, options)
-                scores["words/s"] = speed
+                scores.update(speeds)
                 results[side].append(scores)
                 print(f"  seed {seed} {side:9s}",
                       "  ".join(f"{name} {value:.4f}" for name, value in scores.items()),

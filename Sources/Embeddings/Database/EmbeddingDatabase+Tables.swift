@@ -41,6 +41,12 @@ extension EmbeddingDatabase {
       throw EmbeddingError(
         .invalidArgument, "A table's name has 1 to 255 bytes; this has \(name.utf8.count).")
     }
+    guard try tableNames.count < Self.maximumTableCount else {
+      throw EmbeddingError(
+        .invalidArgument,
+        "The database \(path) has \(Self.maximumTableCount) tables, which is the limit. Use another "
+          + "database, or one table for several features, with ids that tell them apart.")
+    }
     return EmbeddingTable(try create(name, configuration), of: self)
   }
 

@@ -54,6 +54,9 @@ public final class EmbeddingDatabase: Sendable {
     public static var readOnly: Options { Options(isReadOnly: true) }
   }
 
+  /// The most tables that a database can have.
+  public static let maximumTableCount = 1_024
+
   /// The directory.
   public let path: String
   /// Whether the database was opened read-only.
@@ -93,6 +96,7 @@ public final class EmbeddingDatabase: Sendable {
     var environmentOptions = Environment.Options()
     if let mapSize = options.mapSize { environmentOptions.mapSize = mapSize }
     environmentOptions.durability = options.durability
+    environmentOptions.maxNamedDatabases = 2 * Self.maximumTableCount + 1
     environmentOptions.isReadOnly = options.isReadOnly
     environmentOptions.allowsUnsafeFileSystem = options.allowsUnsafeFileSystem
     environment = try Environment(path: path, options: environmentOptions)

@@ -91,6 +91,16 @@ final class BatchScratch {
     }
   }
 
+  /// The batch positions of the misses in the order of the id tree, equal ids in batch order.
+  func sortedMisses(by storage: TableStorage) -> [Int] {
+    // The keys are sorted with their positions: looking them up in each comparison costs more.
+    var sorted: [(treeKey: UInt64, position: Int)] = []
+    sorted.reserveCapacity(misses.count)
+    for i in misses { sorted.append((storage.treeKey(keys[Int(i)]), Int(i))) }
+    sorted.sort { $0.treeKey == $1.treeKey ? $0.position < $1.position : $0.treeKey < $1.treeKey }
+    return sorted.map(\.position)
+  }
+
   /// Id `i` of the batch, as the cache looks for it.
   @inline(__always)
   func key(_ i: Int, of ids: UnsafeIDs) -> RowKey {

@@ -137,30 +137,33 @@ extension EmbeddingTable {
   /// Reads the batch's misses from the last commit, in the order of the id tree, and calls `body`
   /// for each under its shard's lock.
   ///
-  /// - Parameter body: gets the shard, the batch position, the key, the row's slot if it has come
-  ///   into the cache meanwhile (a duplicate, another thread) or -1, and the stored row or nil.
-  ///   Returns false to give up for want of room.
+  /// - Parameter body: gets the shard, the batch position, the key, the row's slot if it is in the
+  ///   cache by now or else -1, and the stored row or nil. Returns false to give up for want of room,
+  ///   which a row in the cache never does.
   func fetch(
     _ ids: UnsafeIDs, _ scratch: BatchScratch,
     _ body: (
       _ rows: inout RowShard, _ position: Int, _ key: RowKey, _ slot: Int, _ stored: StoredRow?
     ) -> Bool
   ) throws(EmbeddingError) -> BatchOutcome {
-    scratch.misses.sort {
-      let (a, b) = (scratch.keys[Int($0)], scratch.keys[Int($1)])
-      return a == b ? $0 < $1 : storage.treeKey(a) < storage.treeKey(b)
-    }
+    let misses = scratch.sortedMisses(by: storage)
     return try database.environment.read { (transaction) throws(EmbeddingError) in
-      for miss in scratch.misses {
-        let i = Int(miss)
+      for i in misses {
         let key = scratch.key(i, of: ids)
+        let shard = cache.shards[cache.shardNumber(scratch.hashes[i])]
+        // A duplicate, or another thread, may have brought it in meanwhile.
+        let isCached = shard.withRows { rows in
+          let slot = rows.find(key)
+          return slot >= 0 && body(&rows, i, key, slot, nil)
+        }
+        if isCached { continue }
         var stored: StoredRow?
         if let row = try storage.row(of: key, in: transaction) {
           let place = storage.layout.place(ofRow: row)
           let block = try storage.block(place.block, in: transaction)
           stored = StoredRow(row: row, block: block, index: place.index)
         }
-        let isDone = cache.shards[cache.shardNumber(scratch.hashes[i])].withRows { rows in
+        let isDone = shard.withRows { rows in
           body(&rows, i, key, rows.find(key), stored)
         }
         if !isDone { return .needsCommit }

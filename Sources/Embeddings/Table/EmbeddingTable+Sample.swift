@@ -5,13 +5,13 @@ extension EmbeddingTable {
   /// Draws negatives from the rows of the last commit, and merges them with the positives.
   ///
   /// No pass over the table is made per call. `unigram` keeps 8 bytes a block of rows, renewed for
-  /// the blocks that a commit changes; `logUniform` keeps the order of rows by frequency, 4 bytes a
+  /// the blocks that a commit changes; `logUniform` keeps the order of rows by frequency, 8 bytes a
   /// row, made anew when the table has changed by a tenth. Both are made at first use, by one pass.
   public func sample(
     _ request: SamplingRequest, positives: IDColumn
   ) throws(EmbeddingError) -> CandidateSample {
     try check(positives.batch)
-    let source = try CommittedRows(of: self)
+    let source = try CommittedTable(self)
     var positiveRows: [Int?] = []
     try positives.batch.withUnsafeIDs { (ids) throws(EmbeddingError) in
       for i in 0..<ids.count { positiveRows.append(try source.row(of: RowKey(ids, i))) }
@@ -25,40 +25,7 @@ extension EmbeddingTable {
   }
 }
 
-/// The rows of the last commit, as sampling reads them.
-struct CommittedRows: SamplingSource, ~Copyable {
-  private let view: CommittedView
-  private let storage: TableStorage
-  let count: Int
-  let totalFrequency: UInt64
-
-  init(of table: EmbeddingTable) throws(EmbeddingError) {
-    let view = try table.database.beginView()
-    let record = try view.tableRecord(table.name)
-    self.view = view
-    storage = table.storage
-    count = Int(record.rowCount)
-    totalFrequency = record.totalFrequency
-  }
-
-  var rowsPerBlock: Int { storage.layout.rowsPerBlock }
-  var generation: UInt64 { view.generation }
-
-  func frequency(ofRow row: Int) throws(EmbeddingError) -> UInt64 {
-    let place = storage.layout.place(ofRow: UInt64(row))
-    return try storage.block(place.block, in: view.transaction).frequency(place.index)
-  }
-
-  func frequencies(
-    ofBlock number: Int, into frequencies: inout [UInt64]
-  ) throws(EmbeddingError) {
-    let block = try storage.block(UInt64(number), in: view.transaction)
-    frequencies.removeAll(keepingCapacity: true)
-    for index in 0..<min(rowsPerBlock, count - number * rowsPerBlock) {
-      frequencies.append(block.frequency(index))
-    }
-  }
-
+extension CommittedTable {
   func row(of key: RowKey) throws(EmbeddingError) -> Int? {
     try storage.row(of: key, in: view.transaction).map { Int($0) }
   }

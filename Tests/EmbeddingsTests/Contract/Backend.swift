@@ -24,7 +24,7 @@ enum Backend: String, CaseIterable, Sendable {
   }
 
   /// Sampling and export see the last commit.
-  func commit(_ store: any EmbeddingStore, step: Int64 = 1) throws {
+  func commit(_ store: any EmbeddingStore, step: Int64 = 1_000) throws {
     try (store as? EmbeddingTable)?.database.commit(step: step)
   }
 }

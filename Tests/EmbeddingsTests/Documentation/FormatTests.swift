@@ -145,7 +145,8 @@ private struct StoredBytes {
   }
 
   func checksum(of record: [UInt8], key: String) -> UInt64 {
-    Array(record.dropLast(8)).withUnsafeBytes { xxh3($0) }
+    let seed = Array(key.utf8).withUnsafeBytes { xxh3($0) }
+    return Array(record.dropLast(8)).withUnsafeBytes { xxh3($0, seed: seed) }
   }
 }
 

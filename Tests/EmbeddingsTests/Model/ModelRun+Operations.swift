@@ -13,7 +13,7 @@ extension ModelRun {
     case ..<700: try update(t, drawIDs(t))
     case ..<760: try assign(t, drawIDs(t))
     case ..<800: try addFrequency(t, drawIDs(t))
-    case ..<860: try delete(t, drawIDs(t, atMost: random.oneIn(10) ? 800 : 30))
+    case ..<860: try delete(t, drawIDs(t, atMost: random.oneIn(10) ? 250 : 30))
     case ..<920: try metadata(t, drawIDs(t))
     case ..<950: try commit()
     case ..<965: try sample(t)

@@ -19,7 +19,8 @@ struct CountingPass {
     }
     if try database.lastCommit.step < Schedule.pruned {
       if schedule.parameters.hasCountingPass {
-        try tables.prune(minimumCount: schedule.parameters.minimumCount)
+        try tables.prune(
+          minimumCount: schedule.parameters.minimumCount, step: Schedule.counted)
       }
       try database.commit(step: Schedule.pruned)
     }

@@ -59,19 +59,25 @@ struct SkipGram {
     // 1 - sigmoid(x) for the positive; -sigmoid(x) = sigmoid(-x) - 1 for a negative.
     let scale = (isPositive ? 1 - value : value - 1) * rate
     var i = 0
-    // Unsafe: rows lie at any multiple of 4 bytes in contiguous memory; loads are unaligned.
-    let scales = SIMD8<Float>(repeating: scale)
-    while i + 8 <= dimension {
-      let u = load(context + i)
-      let v = load(input + i)
-      store(load(inputStep + i) + scales * u, to: inputStep + i)
-      store(load(contextStep + i) + scales * v, to: contextStep + i)
-      i += 8
+    while i + 16 <= dimension {
+      let u = wide(context + i)
+      let v = wide(input + i)
+      store(wide(inputStep + i) + scale * u, to: inputStep + i)
+      store(wide(contextStep + i) + scale * v, to: contextStep + i)
+      i += 16
+    }
+    while i + 4 <= dimension {
+      let u = narrow(context + i)
+      let v = narrow(input + i)
+      store(narrow(inputStep + i) + scale * u, to: inputStep + i)
+      store(narrow(contextStep + i) + scale * v, to: contextStep + i)
+      i += 4
     }
     while i < dimension {
       let u = context[i]
+      let v = input[i]
       inputStep[i] += scale * u
-      contextStep[i] += scale * input[i]
+      contextStep[i] += scale * v
       i += 1
     }
     return loss
@@ -79,13 +85,20 @@ struct SkipGram {
 
   @inline(__always)
   private func dotProduct(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Float {
-    var sums = SIMD8<Float>.zero
+    // Sixteen sums side by side: additions that wait for each other would set the pace.
+    var sums = SIMD16<Float>.zero
     var i = 0
-    while i + 8 <= dimension {
-      sums += load(a + i) * load(b + i)
-      i += 8
+    while i + 16 <= dimension {
+      sums += wide(a + i) * wide(b + i)
+      i += 16
     }
-    var sum = sums.sum()
+    var rest = SIMD4<Float>.zero
+    while i + 4 <= dimension {
+      rest += narrow(a + i) * narrow(b + i)
+      i += 4
+    }
+    let eight = sums.lowHalf + sums.highHalf
+    var sum = (eight.lowHalf + eight.highHalf + rest).sum()
     while i < dimension {
       sum += a[i] * b[i]
       i += 1
@@ -97,9 +110,9 @@ struct SkipGram {
   @inline(__always)
   func add(_ steps: UnsafePointer<Float>, to vector: UnsafeMutablePointer<Float>) {
     var i = 0
-    while i + 8 <= dimension {
-      store(load(vector + i) + load(steps + i), to: vector + i)
-      i += 8
+    while i + 16 <= dimension {
+      store(wide(vector + i) + wide(steps + i), to: vector + i)
+      i += 16
     }
     while i < dimension {
       vector[i] += steps[i]
@@ -107,13 +120,20 @@ struct SkipGram {
     }
   }
 
+  // Unsafe: rows lie at any multiple of 4 bytes in contiguous memory, so loads are unaligned.
+
   @inline(__always)
-  private func load(_ floats: UnsafePointer<Float>) -> SIMD8<Float> {
-    UnsafeRawPointer(floats).loadUnaligned(as: SIMD8<Float>.self)
+  private func wide(_ floats: UnsafePointer<Float>) -> SIMD16<Float> {
+    UnsafeRawPointer(floats).loadUnaligned(as: SIMD16<Float>.self)
   }
 
   @inline(__always)
-  private func store(_ value: SIMD8<Float>, to floats: UnsafeMutablePointer<Float>) {
-    UnsafeMutableRawPointer(floats).storeBytes(of: value, as: SIMD8<Float>.self)
+  private func narrow(_ floats: UnsafePointer<Float>) -> SIMD4<Float> {
+    UnsafeRawPointer(floats).loadUnaligned(as: SIMD4<Float>.self)
+  }
+
+  @inline(__always)
+  private func store<V: SIMD<Float>>(_ value: V, to floats: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(floats).storeBytes(of: value, as: V.self)
   }
 }

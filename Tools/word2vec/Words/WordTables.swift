@@ -29,16 +29,23 @@ struct WordTables: Sendable {
     return total
   }
 
-  /// Deletes the words of the last commit that occur less often than `minimumCount`.
-  func prune(minimumCount: UInt64) throws(EmbeddingError) {
-    var rare = IDColumn(type: .bytes)
-    try words.forEachBatch(ofAtMost: 4096, includingSlots: false) {
-      (batch) throws(EmbeddingError) in
-      for i in 0..<batch.count where batch.frequencies[i] < minimumCount {
-        batch.ids.withBytes(of: i) { rare.append(bytes: $0) }
+  /// Deletes the words of the last commit that occur less often than `minimumCount`, committing as
+  /// `step` now and then, so that it needs memory for some of them only.
+  func prune(minimumCount: UInt64, step: Int64) throws(EmbeddingError) {
+    while true {
+      var rare = IDColumn(type: .bytes)
+      try words.forEachBatch(ofAtMost: 4096, includingSlots: false) {
+        (batch) throws(EmbeddingError) in
+        for i in 0..<batch.count where batch.frequencies[i] < minimumCount {
+          batch.ids.withBytes(of: i) { rare.append(bytes: $0) }
+        }
+        return rare.count < Self.prunedAtOnce
       }
-      return true
+      if rare.isEmpty { return }
+      try words.delete(rare.batch)
+      try database.commit(step: step)
     }
-    try words.delete(rare.batch)
   }
+
+  private static let prunedAtOnce = 1 << 18
 }

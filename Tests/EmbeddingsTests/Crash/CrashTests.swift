@@ -1,0 +1,91 @@
+import Embeddings
+import Glibc
+import TestSupport
+import Testing
+
+/// Kills a training process again and again, and holds what is left against an oracle outside it.
+///
+/// 200 kills in an ordinary run; any number with `EMBEDDING_KILLS`, such as
+///
+///     EMBEDDING_KILLS=10000 swift test -c release --filter CrashTests
+///
+/// (`swift build --product CrashWorker -c release` first, should the worker be missing.)
+@Suite(.serialized) struct CrashTests {
+  let directory = TemporaryDirectory()
+  private let kills = testSetting("EMBEDDING_KILLS", default: 200)
+  private let seed = testSetting("EMBEDDING_SEED", default: Int.random(in: 0..<1_000_000))
+
+  @Test func aKilledTrainerLosesNoCommittedStepAndShowsNoHalfOne() throws {
+    print("crash test: EMBEDDING_SEED=\(seed) EMBEDDING_KILLS=\(kills)")
+    var random = SeededGenerator(seed: UInt64(seed))
+    var oracle = CrashOracle()
+    var byItself = 0
+    let path = directory.path + "/db"
+    var last = CommitPoint()
+    for kill in 0..<kills {
+      let reported = runAndKill("train", path, &random)
+      let database: EmbeddingDatabase
+      do {
+        database = try EmbeddingDatabase(at: path)
+      } catch {
+        Issue.record("kill \(kill): \(error)")
+        return
+      }
+      let point = try database.lastCommit
+      try #require(point.step >= max(reported, last.step), "kill \(kill)")
+      if point.batches > 0 { byItself += 1 }
+      oracle.advance(to: point)
+      for (t, (name, configuration)) in CrashWorkload.tables.enumerated() {
+        let table = try database.table(name, configuration)
+        let difference = try oracle.tables[t].difference(from: table)
+        try #require(difference == nil, "kill \(kill), \(point), table \(name)")
+        try #require(try brokenInvariant(of: table) == nil, "kill \(kill), \(point)")
+      }
+      try database.close()
+      last = point
+    }
+    print("crash test: \(kills) kills, \(byItself) left a commit within a step, at \(last)")
+    #expect(last.step > 0)
+  }
+
+  @Test func aKilledImportLeavesTheTableAsItWas() throws {
+    var random = SeededGenerator(seed: UInt64(seed) + 1)
+    let path = directory.path + "/db"
+    var last: Int64 = 0
+    for kill in 0..<max(10, kills / 12) {
+      let reported = runAndKill("import", path, &random, atMost: 150_000)
+      let database = try EmbeddingDatabase(at: path)
+      let table = try database.table("imported", CrashWorkload.importedTable)
+      var numbers: Set<Float> = []
+      try table.forEachBatch(ofAtMost: 4096, includingSlots: false) { (batch) in
+        numbers.formUnion(batch.vectors)
+        return true
+      }
+      try #require(numbers.count <= 1, "kill \(kill) left part of an import")
+      let number = Int64(numbers.first ?? 0)
+      try #require(number >= max(reported, last), "kill \(kill)")
+      let count = number == 0 ? 0 : CrashWorkload.importedRows + Int(number)
+      try #require(try table.count == count, "kill \(kill)")
+      try #require(try brokenInvariant(of: table) == nil, "kill \(kill)")
+      try database.close()
+      last = number
+    }
+    print("crash test: killed imports, the last whole one is number \(last)")
+  }
+
+  /// Starts the worker, kills it at a random moment, and returns the last commit it reported.
+  private func runAndKill(
+    _ what: String, _ path: String, _ random: inout SeededGenerator, atMost most: UInt32 = 20_000
+  ) -> Int64 {
+    let child = ChildProcess("CrashWorker", [what, path, random.oneIn(2) ? "full" : "noSync"])
+    var reported: Int64 = 0
+    // Mostly while it commits; now and then while it opens the database.
+    if !random.oneIn(6) { reported = child.nextReport() ?? 0 }
+    usleep(UInt32.random(in: 0...most, using: &random))
+    child.kill()
+    while let next = child.nextReport() { reported = next }
+    let signal = child.wait()
+    #expect(signal == SIGKILL, "the worker ended by itself")
+    return reported
+  }
+}

@@ -1,0 +1,165 @@
+public import Embeddings
+
+/// A training run whose every batch is a pure function of its step and number, so that a process
+/// that is killed and its oracle agree on what each commit must hold.
+public enum CrashWorkload {
+  /// The tables, and what they are.
+  public static let tables: [(name: String, configuration: TableConfiguration)] = [
+    (
+      "numbers",
+      TableConfiguration(
+        dimension: 6, idType: .int64, seed: 3, optimizer: .adagrad(learningRate: 0.1))
+    ),
+    (
+      "words",
+      TableConfiguration(
+        dimension: 20, idType: .bytes, seed: 4, optimizer: .sgd(learningRate: 0.5))
+    ),
+  ]
+
+  /// So small that the database commits by itself within steps now and then.
+  public static let budget = 160 << 10
+
+  public static let batchesInStep = 5
+
+  /// One call of the trainer.
+  public enum Batch: Sendable {
+    case update([EmbeddingID], [Float])
+    case assign([EmbeddingID], [Float])
+    case addFrequency([EmbeddingID])
+    case delete([EmbeddingID])
+  }
+
+  /// Batch `number` of `step`, and its table.
+  public static func batch(_ number: Int, ofStep step: Int64) -> (table: Int, batch: Batch) {
+    var random = SeededGenerator(seed: UInt64(step) << 8 | UInt64(number))
+    let table = number % 2
+    let dimension = tables[table].configuration.dimension
+    func ids(_ count: Int) -> [EmbeddingID] {
+      (0..<count).map { _ in
+        let number = Int.random(in: 0..<2000, using: &random)
+        if table == 0 { return .int64(Int64(number) - 700) }
+        return EmbeddingID("\(number)" + String(repeating: "-", count: number % 60))
+      }
+    }
+    switch (number, step % 4) {
+    case (4, 0): return (table, .delete(ids(40)))
+    case (4, 1): return (table, .addFrequency(ids(20)))
+    case (4, _), (3, 0):
+      let ids = ids(20)
+      return (table, .assign(ids, random.floats(20 * dimension)))
+    case (3, 1): return (table, .delete(ids(30)))
+    default:
+      let ids = ids(30)
+      return (table, .update(ids, random.floats(30 * dimension)))
+    }
+  }
+
+  /// Whether the trainer commits after `step`.
+  public static func commits(after step: Int64) -> Bool { step % 3 != 1 }
+
+  /// Applies a batch to a store.
+  public static func apply(
+    _ batch: Batch, step: Int64, to store: some EmbeddingStore
+  ) throws(EmbeddingError) {
+    let type = store.configuration.idType
+    switch batch {
+    case .update(let ids, let gradients):
+      try store.update(IDColumn(ids, type: type), gradients: gradients, step: step)
+    case .assign(let ids, let vectors):
+      try store.assign(IDColumn(ids, type: type), vectors: vectors, step: step)
+    case .addFrequency(let ids): try store.addFrequency(IDColumn(ids, type: type).batch)
+    case .delete(let ids): try store.delete(IDColumn(ids, type: type).batch)
+    }
+  }
+
+  /// Opens the database and goes on with the training from where it stands, for ever; `report` hears
+  /// of each step after its commit returned.
+  public static func train(
+    at path: String, durability: Durability, report: (Int64) -> Void
+  ) throws(EmbeddingError) {
+    let database = try EmbeddingDatabase(
+      at: path,
+      options: .init(cacheBudget: budget, durability: durability, mapSize: 1 << 20))
+    var stores: [EmbeddingTable] = []
+    for (name, configuration) in tables {
+      stores.append(try database.table(name, configuration))
+    }
+    let start = try database.lastCommit
+    var step = start.step
+    var number = Int(start.batches)
+    while true {
+      step += 1
+      while number < batchesInStep {
+        let (table, batch) = batch(number, ofStep: step)
+        try apply(batch, step: step, to: stores[table])
+        number += 1
+      }
+      number = 0
+      if commits(after: step) {
+        try database.commit(step: step)
+        report(step)
+      }
+    }
+  }
+
+  // MARK: Imports
+
+  public static let importedRows = 20_000
+  public static let importedTable = TableConfiguration(
+    dimension: 8, idType: .int64, optimizer: .sgd())
+
+  /// Imports the same ids again and again, each time with the number of the import as vectors.
+  public static func importForEver(
+    at path: String, durability: Durability, report: (Int64) -> Void
+  ) throws(EmbeddingError) {
+    let database = try EmbeddingDatabase(
+      at: path, options: .init(durability: durability, mapSize: 1 << 20))
+    let table = try database.table("imported", importedTable)
+    var number = try table.count == 0 ? 0 : Int64(try table.lookup(IDColumn([Int64(0)]))[0])
+    while true {
+      number += 1
+      // Each import has some more rows than the one before it.
+      let count = importedRows + Int(number)
+      try table.importRows(ImportOptions()) { () throws(EmbeddingError) -> RowSource in
+        var next = 0
+        return { (batch, limit) throws(EmbeddingError) in
+          let end = min(next + min(limit, 3000), count)
+          for id in next..<end {
+            batch.ids.append(Int64(id))
+            batch.vectors.append(contentsOf: repeatElement(Float(number), count: 8))
+          }
+          defer { next = end }
+          return next < count
+        }
+      }
+      report(number)
+    }
+  }
+}
+
+/// The state that `CrashWorkload` must have at any point of training.
+public struct CrashOracle: Sendable {
+  public var tables = CrashWorkload.tables.map { ReferenceTable($0.configuration) }
+  private var step: Int64 = 0
+  private var number = 0
+
+  public init() {}
+
+  /// Goes on to `point`, which must not lie before the current one.
+  public mutating func advance(to point: CommitPoint) {
+    while (step, number) < (point.step, Int(point.batches)) {
+      let (table, batch) = CrashWorkload.batch(number, ofStep: step + 1)
+      switch batch {
+      case .update(let ids, let gradients):
+        tables[table].update(ids, gradients: gradients, step: step + 1)
+      case .assign(let ids, let vectors):
+        tables[table].assign(ids, vectors: vectors, step: step + 1)
+      case .addFrequency(let ids): tables[table].addFrequency(ids)
+      case .delete(let ids): _ = tables[table].delete(ids)
+      }
+      number += 1
+      if number == CrashWorkload.batchesInStep { (step, number) = (step + 1, 0) }
+    }
+  }
+}
