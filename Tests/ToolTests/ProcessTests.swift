@@ -52,6 +52,24 @@ import Testing
     }
   }
 
+  @Test func aFileThatMayNotGrowIsAnErrorThatLeavesNothing() throws {
+    try bench.makeWords()
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+    shell.currentDirectoryURL = URL(fileURLWithPath: bench.path("."))
+    shell.arguments = [
+      "-c", "ulimit -f 100; exec '\(Workbench.tool.path)' export words.emb out.txt",
+    ]
+    let err = Pipe()
+    shell.standardError = err
+    try shell.run()
+    let error = String(decoding: try err.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    shell.waitUntilExit()
+    #expect(shell.terminationReason == .exit && shell.terminationStatus == 74)
+    #expect(error.hasPrefix("error: Could not write") && error.contains("out.txt"), "\(error)")
+    #expect(bench.names == ["words.emb"])
+  }
+
   @Test func ctrlCLeavesTheTableAsItWas() throws {
     try bench.succeed("create", "x.emb", "t", "--dimension", "1", "--id-type", "int64")
     let process = bench.process(["import", "x.emb", "-", "--format", "glove"])

@@ -55,6 +55,7 @@ import Testing
     let text = try bench.succeed("stat", "words.emb").out
     #expect(text.contains("rows         2,446"))
     #expect(text.contains("|####"))
+    #expect(text.contains("frequency: least 0, mean 0.00, greatest 0\n"))
     let json = try bench.succeed("stat", "words.emb", "--json", "--bins", "5").json()
     let table = try #require((json["tables"] as? [[String: Any]])?.first)
     let norm = try #require(table["norm"] as? [String: Any])

@@ -35,6 +35,8 @@ struct Embstore: ParsableCommand {
   static func main() {
     // A reader that goes away shows as an error of the write, so that files are tidied up.
     signal(SIGPIPE, SIG_IGN)
+    // So does a file that grows beyond the process's limit.
+    signal(SIGXFSZ, SIG_IGN)
     Interruption.watch()
     do {
       var command = try parseAsRoot()

@@ -85,17 +85,21 @@ struct Import: ParsableCommand {
 
   private func tell(_ summary: ImportSummary, _ target: Target) throws {
     let rows = summary.inserted + summary.replaced
-    var parts = ["\(grouped(summary.inserted)) new"]
+    // A new table has nothing to replace or keep.
+    var parts = target.isNewTable ? [] : ["\(grouped(summary.inserted)) new"]
     if summary.replaced > 0 { parts.append("\(grouped(summary.replaced)) replaced") }
     if summary.kept > 0 { parts.append("\(grouped(summary.kept)) kept as they were") }
     if summary.duplicates > 0 {
       parts.append("\(grouped(summary.duplicates)) passed over, their ids being repeated")
     }
     let total = try target.table.count
+    let name = target.table.name
+    let details = parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))"
     try report(
-      "Imported \(counted(rows, "row")) into \(target.isNewTable ? "the new table" : "table") "
-        + "\(target.table.name) (\(parts.joined(separator: ", "))); it has \(counted(total, "row")) "
-        + "of dimension \(target.table.configuration.dimension).",
+      "Imported \(counted(rows, "row")) of dimension \(target.table.configuration.dimension) into "
+        + (target.isNewTable
+          ? "the new table \(name)\(details)."
+          : "table \(name)\(details); it has \(counted(total, "row"))."),
       .object([
         ("database", .string(database.database)), ("table", .string(target.table.name)),
         ("created", .bool(target.isNewTable)), ("inserted", .integer(summary.inserted)),

@@ -70,19 +70,23 @@ struct StatText {
 
   private mutating func add(_ histogram: TableHistograms) {
     guard histogram.rows > 0 else { return }
-    func summary(_ name: String, _ value: TableHistograms.Summary, _ decimals: Int) -> String {
-      "  \(name): least \(fixed(value.minimum, decimals)), mean "
-        + "\(fixed(value.mean, max(2, decimals))), greatest \(fixed(value.maximum, decimals))"
-    }
-    lines.append(summary("frequency", histogram.frequency, 0))
+    func whole(_ value: Double) -> String { grouped(UInt64(exactly: value) ?? .max) }
+    let (frequency, norm) = (histogram.frequency, histogram.norm)
+    lines.append(
+      "  frequency: least \(whole(frequency.minimum)), mean \(fixed(frequency.mean, 2)), "
+        + "greatest \(whole(frequency.maximum))")
     lines += bars(
       histogram.frequencies.map { bin in
         let low = grouped(bin.range.lowerBound)
-        let label = bin.range.count == 1 ? low : "\(low)-\(grouped(bin.range.upperBound))"
+        let label =
+          bin.range.lowerBound == bin.range.upperBound
+          ? low : "\(low)-\(grouped(bin.range.upperBound))"
         return (label, bin.count)
       }
     ).map { "    " + $0 }
-    lines.append(summary("norm", histogram.norm, 3))
+    lines.append(
+      "  norm: least \(fixed(norm.minimum, 3)), mean \(fixed(norm.mean, 3)), greatest "
+        + fixed(norm.maximum, 3))
     lines += bars(
       histogram.norms.map { ("\(fixed($0.lower, 2))-\(fixed($0.upper, 2))", $0.count) }
     ).map { "    " + $0 }

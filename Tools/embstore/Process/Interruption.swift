@@ -18,7 +18,11 @@ struct Interruption {
   /// Takes the signals away from all threads but one, which waits for them. Call before any other
   /// thread exists.
   static func watch() {
-    mask([SIGINT, SIGTERM], SIG_BLOCK)
+    // What the parent had ignored (nohup, a shell's background jobs) stays ignored: blocked, it
+    // would wait to be taken.
+    watched = [SIGINT, SIGTERM].filter { !isIgnored($0) }
+    guard !watched.isEmpty else { return }
+    mask(watched, SIG_BLOCK)
     var thread = pthread_t()
     pthread_create(&thread, nil, { _ in waitForSignal() }, nil)
   }
@@ -53,9 +57,19 @@ struct Interruption {
   }
 }
 
+/// Unsafe: written once, before the thread that reads it exists.
+nonisolated(unsafe) private var watched: [Int32] = []
+
+private func isIgnored(_ number: Int32) -> Bool {
+  var action = sigaction()
+  sigaction(number, nil, &action)
+  // SIG_IGN is the address 1, which Swift has no name for.
+  return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+}
+
 /// The body of the thread that signals go to.
 private func waitForSignal() -> Never {
-  var signals = signalSet([SIGINT, SIGTERM])
+  var signals = signalSet(watched)
   var number: Int32 = 0
   while sigwait(&signals, &number) != 0 {}
   Interruption.leave(by: number)
