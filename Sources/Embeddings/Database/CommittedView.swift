@@ -132,6 +132,9 @@ public struct CommittedView: ~Copyable {
 extension EmbeddingDatabase {
   /// Lends the last commit to `body`.
   ///
+  /// Train and look up live rows outside of it: where the memory map has to grow, a commit waits for
+  /// views to close, and a live call would wait for the commit.
+  ///
   ///     try database.read { view in
   ///       print("at", view.point)
   ///       try view.forEachBatch(of: words) { batch in ...; return true }

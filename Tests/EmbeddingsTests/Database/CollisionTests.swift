@@ -1,3 +1,4 @@
+import LMDB
 import StorageBase
 import Testing
 
@@ -65,7 +66,7 @@ import Testing
   @Test func collidingIDsHaveRowsOfTheirOwnInTheCache() throws {
     let budget = CacheBudget(bytes: 1 << 20)
     let cache = RowCache(
-      BlockLayout(dimension: 3, slotCount: 0), idType: .bytes, budget: budget)
+      BlockLayout(dimension: 3, slotCount: 0), rowCount: 0, idType: .bytes, budget: budget)
     let texts = (0..<40).map { "colliding \($0)" }
     cache.shards[0].withRows { rows in
       for (i, text) in texts.enumerated() {

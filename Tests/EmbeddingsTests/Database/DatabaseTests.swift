@@ -178,4 +178,26 @@ import Testing
       code { _ = try EmbeddingDatabase(at: scratch.path + "-absent", options: .readOnly) }
         == .notFound)
   }
+
+  @Test func anImportWhoseSourceUsesTheDatabaseIsRefusedInsteadOfWaitingForItself() throws {
+    let database = try scratch.open()
+    let table = try database.table("t", plain)
+    try table.set(0..<10, to: 1)
+    #expect(
+      code {
+        try table.importRows(ImportOptions()) { () throws(EmbeddingError) -> RowSource in
+          _ = try table.value(1)
+          return { (_, _) in false }
+        }
+      } == .reentrancy)
+    #expect(
+      code {
+        try table.importRows(ImportOptions()) { () throws(EmbeddingError) -> RowSource in
+          try database.commit(step: 1)
+          return { (_, _) in false }
+        }
+      } == .reentrancy)
+    #expect(try table.value(1) == 1)
+    try database.commit(step: 1)
+  }
 }
