@@ -34,7 +34,8 @@ struct ResidentMemory {
     defer { fclose(status) }
     var line = [CChar](repeating: 0, count: 256)
     while fgets(&line, Int32(line.count), status) != nil {
-      let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+      let text = String(decoding: bytes, as: UTF8.self)
       let fields = text.split(whereSeparator: { $0 == ":" || $0.isWhitespace })
       guard fields.count >= 2, let value = Int(fields[1]) else { continue }
       if fields[0] == "RssAnon" { memory.anonymous = value }
