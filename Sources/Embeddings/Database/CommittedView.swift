@@ -147,10 +147,17 @@ extension EmbeddingDatabase {
 
   /// The last commit, for as long as the view lives.
   func beginView() throws(EmbeddingError) -> CommittedView {
-    try checkOpen()
-    let transaction = try environment.beginRead()
-    let record = try Self.readRecord(meta, in: transaction)
-    return CommittedView(database: self, transaction: transaction, record: record)
+    while true {
+      try checkOpen()
+      let transaction = try environment.beginRead()
+      let record = try Self.readRecord(meta, in: transaction)
+      let view = CommittedView(database: self, transaction: transaction, record: record)
+      // A transaction knows the trees that were open when it began: those of every table must be,
+      // so that a table can be opened, and read, while the view lasts.
+      guard state.withLock({ $0.treesOpenedBelow < record.nextTable }) else { return view }
+      for name in try view.tableNames() { _ = try openTrees(of: try view.tableRecord(name)) }
+      state.withLock { $0.treesOpenedBelow = record.nextTable }
+    }
   }
 }
 

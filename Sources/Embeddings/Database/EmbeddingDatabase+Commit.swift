@@ -36,6 +36,16 @@ extension EmbeddingDatabase {
     }
   }
 
+  /// Makes everything done so far durable as it is, without naming a step: as the state within or
+  /// after the step at hand (see ``CommitPoint``). For what is not training: deletions, edits.
+  ///
+  /// - Throws: as ``commit(step:)``, but for ``EmbeddingError/Code/stepRefused``.
+  public func commit() throws(EmbeddingError) {
+    try checkOpen()
+    try checkWritable("commit")
+    try commitLive()
+  }
+
   /// Begins an update of `step`. The first update of a new step commits what stands before it, if
   /// that is much.
   func begin(step: Int64) throws(EmbeddingError) {

@@ -121,18 +121,25 @@ extension EmbeddingDatabase {
         try tableRecord(name, in: transaction)
       }
       guard let record else { return nil }
-      guard
-        let ids = try environment.namedDatabase(
-          TableStorage.idsName(record.number), integerKeys: true, create: false),
-        let blocks = try environment.namedDatabase(
-          TableStorage.blocksName(record.number), integerKeys: true, create: false)
-      else {
-        throw EmbeddingError(.corruption, "The trees of table \(name) are missing.")
-      }
-      let core = try TableCore(name: name, record: record, trees: (ids, blocks), budget: budget)
+      let trees = try openTrees(of: record)
+      let core = try TableCore(name: name, record: record, trees: trees, budget: budget)
       tables[name] = core
       return core
     }
+  }
+
+  func openTrees(
+    of table: TableRecord
+  ) throws(EmbeddingError) -> (ids: NamedDatabase, blocks: NamedDatabase) {
+    guard
+      let ids = try environment.namedDatabase(
+        TableStorage.idsName(table.number), integerKeys: true, create: false),
+      let blocks = try environment.namedDatabase(
+        TableStorage.blocksName(table.number), integerKeys: true, create: false)
+    else {
+      throw EmbeddingError(.corruption, "The trees of table number \(table.number) are missing.")
+    }
+    return (ids, blocks)
   }
 
   func tableRecord<T: ReadableTransaction & ~Copyable>(

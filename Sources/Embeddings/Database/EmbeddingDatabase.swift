@@ -74,6 +74,8 @@ public final class EmbeddingDatabase: Sendable {
     var live: CommitPoint
     /// The highest step of an update so far.
     var openStep: Int64
+    /// The trees of all tables with a lower number are open.
+    var treesOpenedBelow: UInt32 = 0
     var isClosed = false
   }
   let state: Mutex<State>

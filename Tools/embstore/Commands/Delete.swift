@@ -39,12 +39,6 @@ struct Delete: ParsableCommand {
     let store = try database.openForWriting()
     let target = try table.open(in: store)
     let point = try store.lastCommit
-    guard point.batches == 0 else {
-      throw EmbeddingError(
-        .environmentInUse,
-        "The database stands within a step (\(point)), where its trainer was interrupted. Let the "
-          + "trainer finish the step and commit, then delete.")
-    }
     let all = try parse(lines, for: target)
     let portion = portionSize(target.configuration)
     let isPortioned = all.count > portion
@@ -57,7 +51,8 @@ struct Delete: ParsableCommand {
         let ids = IDColumn(
           Array(all[start..<min(start + portion, all.count)]), type: target.configuration.idType)
         deleted += try target.delete(ids.batch)
-        try store.commit(step: point.step)
+        // The database stays at its step; within one, what is deleted counts as a batch.
+        if point.batches == 0 { try store.commit(step: point.step) } else { try store.commit() }
       }
       return deleted
     }
