@@ -52,6 +52,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tools/word2vec",
+      exclude: ["README.md"],
       swiftSettings: settings),
 
     // Tests, one target a module.

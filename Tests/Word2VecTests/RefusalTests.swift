@@ -83,6 +83,8 @@ import Testing
     #expect(
       tool(["--threads", "2", "--export", directory.path + "/out"]).run(log: log) == .exit(0))
     let database = try EmbeddingDatabase(at: directory.path + "/model", options: .readOnly)
-    #expect(try database.lastCommit == CommitPoint(step: Schedule.pruned + 12))
+    let summary = try CorpusSummary(
+      of: directory.path + "/text", layout: CorpusLayout(batchWords: 50, sentenceWords: 10_000))
+    #expect(try database.lastCommit == CommitPoint(step: Schedule.pruned + Int64(summary.batches)))
   }
 }

@@ -41,9 +41,7 @@ struct Word2Vec: AsyncParsableCommand {
       tables: tables, path: text, schedule: schedule, threads: run.threads,
       acceptsPartialStep: run.acceptPartialStep
     ).run(progress)
-    if let path = results.export {
-      try VectorExport(tables: tables, minimumCount: parameters.minimumCount).write(to: path)
-    }
+    try results.write(tables.words)
     try results.evaluate(tables.words, minimumCount: parameters.minimumCount)
     try store.close()
   }

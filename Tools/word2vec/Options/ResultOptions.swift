@@ -1,10 +1,13 @@
-import ArgumentParser
-import Embeddings
+public import ArgumentParser
+public import Embeddings
 
 /// What is done with the trained vectors.
 struct ResultOptions: ParsableArguments {
-  @Option(help: "Write the vectors to this file, as word2vec text.")
+  @Option(help: "Write the vectors to this file, the most frequent word first.")
   var export: String?
+
+  @Option(help: "The format of that file.")
+  var exportFormat = FileFormat.word2vecText
 
   @Option(help: "Word pairs with human similarity scores, tab-separated, such as WordSim-353.")
   var evaluateWordsim: String?
@@ -17,6 +20,12 @@ struct ResultOptions: ParsableArguments {
 
   @Option(help: "Answer analogies from so many of the most frequent words.")
   var restrictVocab = 300_000
+
+  /// Writes the vectors of the last commit, if that was asked for.
+  func write(_ words: EmbeddingTable) throws(EmbeddingError) {
+    guard let export else { return }
+    try words.exportFile(export, FileExportOptions(format: exportFormat, order: .frequency))
+  }
 
   /// Evaluates what was asked for, and prints the results.
   func evaluate(_ words: EmbeddingTable, minimumCount: UInt64) throws(EmbeddingError) {
@@ -33,3 +42,5 @@ struct ResultOptions: ParsableArguments {
     }
   }
 }
+
+extension FileFormat: ExpressibleByArgument {}

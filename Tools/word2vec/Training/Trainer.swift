@@ -25,7 +25,10 @@ struct Trainer: Sendable {
     let first = try firstBatch()
     progress.start(batch: first, of: schedule)
     var result = BatchResult()
-    guard first < schedule.batchCount else { return result }
+    guard first < schedule.batchCount else {
+      try pruneAtEnd()
+      return result
+    }
     let retained = try tables.total(minimumCount: parameters.minimumCount)
     if parameters.hasCountingPass && retained.words == 0 {
       throw EmbeddingError(
@@ -52,8 +55,17 @@ struct Trainer: Sendable {
       }
       try tables.database.commit(step: schedule.step(ofBatch: batches.upperBound - 1))
     }
+    try pruneAtEnd()
     progress.finish()
     return result
+  }
+
+  /// Without a counting pass, rare words are known only at the end. They were not trained, and go.
+  private func pruneAtEnd() throws(EmbeddingError) {
+    let parameters = schedule.parameters
+    guard !parameters.hasCountingPass else { return }
+    try tables.prune(
+      minimumCount: parameters.minimumCount, step: schedule.step(ofBatch: schedule.batchCount - 1))
   }
 
   /// What one thread does in a round.
