@@ -65,7 +65,8 @@ extension TableCommit {
   ///   - holes: numbers without a row, rising; those within `tail` vanish with it.
   ///   - tail: the numbers that the table loses at its end.
   func movesInto(
-    _ holes: ArraySlice<UInt64>, from tail: Range<UInt64>, in transaction: borrowing WriteTransaction
+    _ holes: ArraySlice<UInt64>, from tail: Range<UInt64>,
+    in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> [(key: UInt64, from: UInt64, to: UInt64)] {
     let storage = table.storage
     var targets = holes.prefix { $0 < tail.lowerBound }
