@@ -71,7 +71,8 @@ import Testing
       try pair.store.delete(contract.column(gone).batch)
         == pair.reference.delete(contract.ids(gone)))
     #expect(
-      try pair.store.lookup(contract.column([0])) == pair.reference.lookup([contract.id(0)], mode: .serving))
+      try pair.store.lookup(contract.column([0]))
+        == pair.reference.lookup([contract.id(0)], mode: .serving))
     try pair.update([0, 3, 4], step: 2)
     try pair.expectEqual(0..<50)
     #expect(try pair.store.delete(contract.column(0..<50).batch) == pair.reference.rows.count)
@@ -115,7 +116,9 @@ import Testing
     var three: [Float] = [1, 2, 3]
     var four: [Float] = [1, 2, 3, 4]
     let codes = [
-      code { var s = three.mutableSpan; try store.lookup(other.batch, into: &s, mode: .serving) },
+      code {
+        var s = three.mutableSpan; try store.lookup(other.batch, into: &s, mode: .serving)
+      },
       code { try store.update(other, gradients: three, step: 1) },
       code { try store.assign(other, vectors: three) },
       code { try store.addFrequency(other.batch) },

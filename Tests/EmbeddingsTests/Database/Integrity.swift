@@ -1,6 +1,7 @@
-@testable import Embeddings
 import LMDB
 import StorageBase
+
+@testable import Embeddings
 
 /// What holds in every commit, whatever led to it: each row has one entry in the id tree, which
 /// leads back to it, there is no other entry and no other block, every block is intact, and the sum

@@ -13,6 +13,7 @@ import Testing
     let child = ChildProcess("CrashWorker", ["train", path, "noSync"])
     _ = try #require(child.nextReport())
     let database = try EmbeddingDatabase(at: path, options: .readOnly)
+    let tables = try CrashWorkload.tables.map { try database.table($0.name, $0.configuration) }
     var oracle = CrashOracle()
     var points: Set<CommitPoint> = []
     for _ in 0..<40 {
@@ -20,14 +21,13 @@ import Testing
         let point = view.point
         oracle.advance(to: point)
         points.insert(point)
-        for (t, (name, configuration)) in CrashWorkload.tables.enumerated() {
-          let table = try database.table(name, configuration)
+        for (t, table) in tables.enumerated() {
           var rows = ReferenceRows(oracle.tables[t])
           try view.forEachBatch(of: table, ofAtMost: 500, includingSlots: true) { (batch) in
             rows.compare(batch)
             return true
           }
-          #expect(rows.result == nil, "at \(point), table \(name)")
+          #expect(rows.result == nil, "at \(point), table \(table.name)")
         }
       }
       usleep(2000)

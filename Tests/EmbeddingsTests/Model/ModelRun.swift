@@ -62,7 +62,8 @@ final class ModelRun {
     let words = TableConfiguration(
       dimension: 12, idType: .bytes, initializer: .normal(), optimizer: .sgd(learningRate: 0.5))
     let numberIDs = (0..<2500).map { i in
-      EmbeddingID.int64([.min, .max, 0, -1][safe: i] ?? Int64.random(in: -5000...5000, using: &random))
+      EmbeddingID.int64(
+        [.min, .max, 0, -1][safe: i] ?? Int64.random(in: -5000...5000, using: &random))
     }
     let wordIDs = (0..<1500).map { i in
       let count = i % 200 == 0 ? 3000 : 1 + i % 40
@@ -125,7 +126,9 @@ final class ModelRun {
     generation = try currentGeneration()
     try #require(try database.lastCommit == committed)
     if step > 0, random.oneIn(4) {
-      _ = try #require(throws: EmbeddingError.self) { try self.database.commit(step: self.step - 1) }
+      _ = try #require(throws: EmbeddingError.self) {
+        try self.database.commit(step: self.step - 1)
+      }
     }
   }
 
