@@ -1,14 +1,14 @@
-public import Glibc
+package import Glibc
 
 /// A helper executable of this package, running as a process of its own, whose standard output is
 /// read by the test.
-public final class ChildProcess {
-  public let id: pid_t
+package final class ChildProcess {
+  package let id: pid_t
   private let output: Int32
   private var isWaitedFor = false
 
   /// Starts `name`, which lies beside the tests.
-  public init(_ name: String, _ arguments: [String]) {
+  package init(_ name: String, _ arguments: [String]) {
     var own = [CChar](repeating: 0, count: 4096)
     let length = readlink("/proc/self/exe", &own, 4095)
     let tests = String(decoding: own[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -33,7 +33,7 @@ public final class ChildProcess {
   }
 
   /// The next report of 8 bytes, or nil once the process is gone.
-  public func nextReport() -> Int64? {
+  package func nextReport() -> Int64? {
     var value: Int64 = 0
     var done = 0
     while done < 8 {
@@ -47,11 +47,11 @@ public final class ChildProcess {
   }
 
   /// Kills the process at once.
-  public func kill() { Glibc.kill(id, SIGKILL) }
+  package func kill() { Glibc.kill(id, SIGKILL) }
 
   /// Waits for its end; the signal that killed it, or 0.
   @discardableResult
-  public func wait() -> Int32 {
+  package func wait() -> Int32 {
     var status: Int32 = 0
     if !isWaitedFor { waitpid(id, &status, 0) }
     isWaitedFor = true

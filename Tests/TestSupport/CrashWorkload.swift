@@ -1,10 +1,10 @@
-public import Embeddings
+package import Embeddings
 
 /// A training run whose every batch is a pure function of its step and number, so that a process
 /// that is killed and its oracle agree on what each commit must hold.
-public enum CrashWorkload {
+package enum CrashWorkload {
   /// The tables, and what they are.
-  public static let tables: [(name: String, configuration: TableConfiguration)] = [
+  package static let tables: [(name: String, configuration: TableConfiguration)] = [
     (
       "numbers",
       TableConfiguration(
@@ -18,12 +18,12 @@ public enum CrashWorkload {
   ]
 
   /// So small that the database commits by itself within steps now and then.
-  public static let budget = 160 << 10
+  package static let budget = 160 << 10
 
-  public static let batchesInStep = 5
+  package static let batchesInStep = 5
 
   /// One call of the trainer.
-  public enum Batch: Sendable {
+  package enum Batch: Sendable {
     case update([EmbeddingID], [Float])
     case assign([EmbeddingID], [Float])
     case addFrequency([EmbeddingID])
@@ -31,7 +31,7 @@ public enum CrashWorkload {
   }
 
   /// Batch `number` of `step`, and its table.
-  public static func batch(_ number: Int, ofStep step: Int64) -> (table: Int, batch: Batch) {
+  package static func batch(_ number: Int, ofStep step: Int64) -> (table: Int, batch: Batch) {
     var random = SeededGenerator(seed: UInt64(step) << 8 | UInt64(number))
     let table = number % 2
     let dimension = tables[table].configuration.dimension
@@ -56,10 +56,10 @@ public enum CrashWorkload {
   }
 
   /// Whether the trainer commits after `step`.
-  public static func commits(after step: Int64) -> Bool { step % 3 != 1 }
+  package static func commits(after step: Int64) -> Bool { step % 3 != 1 }
 
   /// Applies a batch to a store.
-  public static func apply(
+  package static func apply(
     _ batch: Batch, step: Int64, to store: some EmbeddingStore
   ) throws(EmbeddingError) {
     let type = store.configuration.idType
@@ -75,7 +75,7 @@ public enum CrashWorkload {
 
   /// Opens the database and goes on with the training from where it stands, for ever; `report` hears
   /// of each step after its commit returned.
-  public static func train(
+  package static func train(
     at path: String, durability: Durability, report: (Int64) -> Void
   ) throws(EmbeddingError) {
     let database = try EmbeddingDatabase(
@@ -105,12 +105,12 @@ public enum CrashWorkload {
 
   // MARK: Imports
 
-  public static let importedRows = 20_000
-  public static let importedTable = TableConfiguration(
+  package static let importedRows = 20_000
+  package static let importedTable = TableConfiguration(
     dimension: 8, idType: .int64, optimizer: .sgd())
 
   /// Imports the same ids again and again, each time with the number of the import as vectors.
-  public static func importForEver(
+  package static func importForEver(
     at path: String, durability: Durability, report: (Int64) -> Void
   ) throws(EmbeddingError) {
     let database = try EmbeddingDatabase(
@@ -139,15 +139,15 @@ public enum CrashWorkload {
 }
 
 /// The state that `CrashWorkload` must have at any point of training.
-public struct CrashOracle: Sendable {
-  public var tables = CrashWorkload.tables.map { ReferenceTable($0.configuration) }
+package struct CrashOracle: Sendable {
+  package var tables = CrashWorkload.tables.map { ReferenceTable($0.configuration) }
   private var step: Int64 = 0
   private var number = 0
 
-  public init() {}
+  package init() {}
 
   /// Goes on to `point`, which must not lie before the current one.
-  public mutating func advance(to point: CommitPoint) {
+  package mutating func advance(to point: CommitPoint) {
     while (step, number) < (point.step, Int(point.batches)) {
       let (table, batch) = CrashWorkload.batch(number, ofStep: step + 1)
       switch batch {

@@ -1,28 +1,28 @@
-public import Embeddings
+package import Embeddings
 
 /// What an embedding table is meant to do, in the plainest words: a dictionary, and the arithmetic
 /// of two optimizers written out. Every backend is held against it, to the bit.
-public struct ReferenceTable: Sendable {
+package struct ReferenceTable: Sendable {
   /// A row: all that is stored under an id.
-  public struct Row: Sendable, Equatable {
-    public var vector: [Float]
-    public var slots: [Float]
-    public var frequency: UInt64 = 0
-    public var lastStep: Int64 = 0
+  package struct Row: Sendable, Equatable {
+    package var vector: [Float]
+    package var slots: [Float]
+    package var frequency: UInt64 = 0
+    package var lastStep: Int64 = 0
   }
 
   /// How rows are trained.
-  public enum Rule: Sendable {
+  package enum Rule: Sendable {
     case sgd
     case adagrad(initialAccumulator: Float, epsilon: Float)
   }
 
-  public let configuration: TableConfiguration
-  public let rule: Rule
-  public var rows: [EmbeddingID: Row] = [:]
+  package let configuration: TableConfiguration
+  package let rule: Rule
+  package var rows: [EmbeddingID: Row] = [:]
 
   /// An empty table. Its optimizer must be SGD or Adagrad.
-  public init(_ configuration: TableConfiguration) {
+  package init(_ configuration: TableConfiguration) {
     self.configuration = configuration
     switch configuration.optimizer {
     case is SGD: rule = .sgd
@@ -36,7 +36,7 @@ public struct ReferenceTable: Sendable {
   private var dimension: Int { configuration.dimension }
 
   /// The row that an unseen id starts with.
-  public func newRow(_ id: EmbeddingID) -> Row {
+  package func newRow(_ id: EmbeddingID) -> Row {
     let vector = configuration.initializer.vector(
       dimension: dimension, seed: configuration.seed, id: id)
     return Row(vector: vector, slots: newSlots)
@@ -51,7 +51,7 @@ public struct ReferenceTable: Sendable {
   }
 
   /// The vectors of `ids`, row-major.
-  public mutating func lookup(_ ids: [EmbeddingID], mode: LookupMode) -> [Float] {
+  package mutating func lookup(_ ids: [EmbeddingID], mode: LookupMode) -> [Float] {
     ids.flatMap { id in
       let row = rows[id] ?? newRow(id)
       if mode == .training { rows[id] = row }
@@ -60,7 +60,7 @@ public struct ReferenceTable: Sendable {
   }
 
   /// What is known of `ids`.
-  public func metadata(_ ids: [EmbeddingID]) -> [RowMetadata] {
+  package func metadata(_ ids: [EmbeddingID]) -> [RowMetadata] {
     ids.map { id in
       rows[id].map {
         RowMetadata(frequency: $0.frequency, lastStep: $0.lastStep, isPresent: true)
@@ -69,7 +69,7 @@ public struct ReferenceTable: Sendable {
   }
 
   /// One optimizer step for each distinct id, on the sum of its gradients in batch order.
-  public mutating func update(
+  package mutating func update(
     _ ids: [EmbeddingID], gradients: [Float], step: Int64, learningRate: Float? = nil,
     counting: FrequencyCounting = .updates
   ) {
@@ -106,7 +106,7 @@ public struct ReferenceTable: Sendable {
   }
 
   /// Writes vectors; the last of equal ids wins.
-  public mutating func assign(_ ids: [EmbeddingID], vectors: [Float], step: Int64) {
+  package mutating func assign(_ ids: [EmbeddingID], vectors: [Float], step: Int64) {
     for (i, id) in ids.enumerated() {
       var row = rows[id] ?? newRow(id)
       row.vector = Array(vectors[i * dimension..<(i + 1) * dimension])
@@ -116,7 +116,7 @@ public struct ReferenceTable: Sendable {
   }
 
   /// Counts every occurrence.
-  public mutating func addFrequency(_ ids: [EmbeddingID]) {
+  package mutating func addFrequency(_ ids: [EmbeddingID]) {
     for id in ids {
       var row = rows[id] ?? newRow(id)
       row.frequency += 1
@@ -125,14 +125,14 @@ public struct ReferenceTable: Sendable {
   }
 
   /// Deletes rows, and returns how many there were.
-  public mutating func delete(_ ids: [EmbeddingID]) -> Int {
+  package mutating func delete(_ ids: [EmbeddingID]) -> Int {
     var count = 0
     for id in ids where rows.removeValue(forKey: id) != nil { count += 1 }
     return count
   }
 
   /// Takes in a batch of rows; nil where an id has a row and that is refused. Nothing changes then.
-  public mutating func importRows(
+  package mutating func importRows(
     _ batches: [RowBatch], _ options: ImportOptions
   ) -> ImportSummary? {
     var summary = ImportSummary()
@@ -174,7 +174,7 @@ public struct ReferenceTable: Sendable {
 
 extension ReferenceTable {
   /// The difference between this table and the rows that `store` exports, or nil.
-  public func difference(
+  package func difference(
     from store: some EmbeddingStore, batchSize: Int = 1000
   ) throws(EmbeddingError) -> String? {
     var found = ReferenceRows(self)
@@ -188,15 +188,15 @@ extension ReferenceTable {
 }
 
 /// Rows read from a store, on their way past the reference.
-public struct ReferenceRows {
+package struct ReferenceRows {
   private let reference: ReferenceTable
   private var met: Set<EmbeddingID> = []
   private var difference: String?
 
-  public init(_ reference: ReferenceTable) { self.reference = reference }
+  package init(_ reference: ReferenceTable) { self.reference = reference }
 
   /// Compares a batch.
-  public mutating func compare(_ batch: borrowing RowBatch, atMost limit: Int = .max) {
+  package mutating func compare(_ batch: borrowing RowBatch, atMost limit: Int = .max) {
     let (d, s) = (batch.dimension, batch.slotCount)
     if batch.count > limit { difference = difference ?? "a batch has \(batch.count) rows" }
     for i in 0..<batch.count {
@@ -215,7 +215,7 @@ public struct ReferenceRows {
   }
 
   /// The first difference, or nil where all rows came and were equal.
-  public var result: String? {
+  package var result: String? {
     if let difference { return difference }
     let missing = reference.rows.keys.first { !met.contains($0) }
     return missing.map { "id \($0) is missing" }

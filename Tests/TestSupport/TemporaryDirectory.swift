@@ -1,12 +1,12 @@
 import Glibc
 
 /// A new, empty directory that removes itself, with all that is in it, when it is let go.
-public final class TemporaryDirectory: Sendable {
+package final class TemporaryDirectory: Sendable {
   /// Its path, without a slash at the end.
-  public let path: String
+  package let path: String
 
   /// Makes the directory below `TMPDIR`, or `/tmp`.
-  public init() {
+  package init() {
     let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var template = Array("\(parent)/embeddings-test-XXXXXX".utf8CString)
     guard let made = mkdtemp(&template) else { fatalError("mkdtemp: \(errno)") }

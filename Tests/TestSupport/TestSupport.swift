@@ -1,19 +1,19 @@
 import Glibc
 
 /// An integer setting of a test run, from the environment: how many operations, which seed.
-public func testSetting(_ name: String, default value: Int) -> Int {
+package func testSetting(_ name: String, default value: Int) -> Int {
   getenv(name).flatMap { Int(String(cString: $0)) } ?? value
 }
 
 /// A generator whose numbers follow from its seed (SplitMix64), so that a failure can be repeated.
-public struct SeededGenerator: RandomNumberGenerator, Sendable {
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
   private var state: UInt64
 
   /// Starts the sequence of `seed`.
-  public init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { state = seed }
 
   /// The next number.
-  public mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -22,11 +22,11 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
   }
 
   /// A float from -1 to 1.
-  public mutating func float() -> Float { Float.random(in: -1...1, using: &self) }
+  package mutating func float() -> Float { Float.random(in: -1...1, using: &self) }
 
   /// `count` floats from -1 to 1.
-  public mutating func floats(_ count: Int) -> [Float] { (0..<count).map { _ in float() } }
+  package mutating func floats(_ count: Int) -> [Float] { (0..<count).map { _ in float() } }
 
   /// Whether something of probability `1 / n` happens.
-  public mutating func oneIn(_ n: Int) -> Bool { Int.random(in: 0..<n, using: &self) == 0 }
+  package mutating func oneIn(_ n: Int) -> Bool { Int.random(in: 0..<n, using: &self) == 0 }
 }

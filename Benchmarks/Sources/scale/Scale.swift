@@ -19,8 +19,7 @@ struct Scale: ParsableCommand {
   @Option(help: "The cache budget in MiB.") var budget = 512
   @Option(help: "Ids in a batch.") var batch = 8_192
   @Option(help: "Zipf steps after every row has been trained once.") var steps = 2_000
-  @Option(help: "Steps between explicit commits; 0 leaves commits to the store.") var commitEvery =
-    50
+  @Option(help: "Steps between explicit commits; 0: by the store itself.") var commitEvery = 50
   @Option(help: "Steps between two lines.") var reportEvery = 100
   @Option(help: "The exponent of the Zipf distribution.") var exponent = 1.05
   @Option(help: "The seed of the ids.") var seed: UInt64 = 3

@@ -132,7 +132,6 @@ public struct CommittedView: ~Copyable {
 extension EmbeddingDatabase {
   /// Lends the last commit to `body`.
   ///
-  /// Open the tables before: LMDB does not show a view what was opened after it began.
   /// Train and look up live rows outside of it: where the memory map has to grow, a commit waits for
   /// views to close, and a live call would wait for the commit.
   ///
