@@ -18,7 +18,7 @@ let package = Package(
     .executable(name: "word2vec", targets: ["word2vec"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
   targets: [
     // System libraries.
