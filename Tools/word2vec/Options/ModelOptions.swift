@@ -14,7 +14,7 @@ struct ModelOptions: ParsableArguments {
   @Option(help: "Passes over the text.")
   var epochs = 5
 
-  @Option(help: "The learning rate at the start: 0.025 for sgd, 0.05 for adagrad unless given.")
+  @Option(help: "The learning rate at the start: 0.025 for sgd, 0.1 for adagrad unless given.")
   var alpha: Float?
 
   @Option(help: "The learning rate at the end, reached in a straight line.")
@@ -80,7 +80,7 @@ struct ModelOptions: ParsableArguments {
     parameters.window = window
     parameters.negatives = negative
     parameters.epochs = epochs
-    parameters.learningRate = alpha ?? (isSGD ? 0.025 : 0.05)
+    parameters.learningRate = alpha ?? (isSGD ? 0.025 : 0.1)
     parameters.minimumLearningRate = minAlpha
     parameters.sample = sample
     parameters.minimumCount = minCount
