@@ -148,16 +148,34 @@ extension EmbeddingDatabase {
   /// The last commit, for as long as the view lives.
   func beginView() throws(EmbeddingError) -> CommittedView {
     while true {
-      try checkOpen()
-      let transaction = try environment.beginRead()
-      let record = try Self.readRecord(meta, in: transaction)
-      let view = CommittedView(database: self, transaction: transaction, record: record)
+      let view = try openView()
       // A transaction knows the trees that were open when it began: those of every table must be,
       // so that a table can be opened, and read, while the view lasts.
-      guard state.withLock({ $0.treesOpenedBelow < record.nextTable }) else { return view }
-      for name in try view.tableNames() { _ = try openTrees(of: try view.tableRecord(name)) }
-      state.withLock { $0.treesOpenedBelow = record.nextTable }
+      if state.withLock({ $0.treesOpenedBelow >= view.record.nextTable }) { return view }
+      try openAllTrees()
     }
+  }
+
+  private func openView() throws(EmbeddingError) -> CommittedView {
+    try checkOpen()
+    let transaction = try environment.beginRead()
+    let record = try Self.readRecord(meta, in: transaction)
+    return CommittedView(database: self, transaction: transaction, record: record)
+  }
+
+  private func openAllTrees() throws(EmbeddingError) {
+    let (tables, end) = try allTables()
+    for table in tables { _ = try openTrees(of: table) }
+    state.withLock { $0.treesOpenedBelow = max($0.treesOpenedBelow, end) }
+  }
+
+  /// The records of all tables, and the number that the next one gets. The view is gone when this
+  /// returns: trees are opened under the right to write, for which no view may wait.
+  private func allTables() throws(EmbeddingError) -> ([TableRecord], UInt32) {
+    let view = try openView()
+    var tables: [TableRecord] = []
+    for name in try view.tableNames() { tables.append(try view.tableRecord(name)) }
+    return (tables, view.record.nextTable)
   }
 }
 
