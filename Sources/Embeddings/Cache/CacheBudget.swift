@@ -8,6 +8,8 @@ import Synchronization
 /// the memory of the largest commit for good; so half of the budget is set aside for them, and a
 /// commit becomes due when they would fill it.
 final class CacheBudget: Sendable {
+  /// What the user set, in bytes.
+  let total: Int
   /// Bytes for cached rows.
   let limit: Int
   /// Bytes for the pages of a commit.
@@ -18,6 +20,7 @@ final class CacheBudget: Sendable {
 
   /// - Parameter bytes: what the user set.
   init(bytes: Int) {
+    total = bytes
     commitLimit = bytes / 2
     limit = bytes - commitLimit
   }

@@ -148,12 +148,18 @@ extension EmbeddingDatabase {
   /// The last commit, for as long as the view lives.
   func beginView() throws(EmbeddingError) -> CommittedView {
     while true {
-      let view = try openView()
-      // A transaction knows the trees that were open when it began: those of every table must be,
-      // so that a table can be opened, and read, while the view lasts.
-      if state.withLock({ $0.treesOpenedBelow >= view.record.nextTable }) { return view }
+      if let view = try viewOfOpenTrees() { return view }
       try openAllTrees()
     }
+  }
+
+  /// The last commit, or nil where trees of its tables are not open yet: a transaction knows those
+  /// that were when it began, and a table is to be opened, and read, while the view lasts.
+  private func viewOfOpenTrees() throws(EmbeddingError) -> CommittedView? {
+    let view = try openView()
+    let isComplete = state.withLock { $0.treesOpenedBelow >= view.record.nextTable }
+    guard isComplete else { return nil }
+    return view
   }
 
   private func openView() throws(EmbeddingError) -> CommittedView {
@@ -165,7 +171,8 @@ extension EmbeddingDatabase {
 
   private func openAllTrees() throws(EmbeddingError) {
     let (tables, end) = try allTables()
-    for table in tables { _ = try openTrees(of: table) }
+    // What is damaged is told to those who open or verify that table.
+    for table in tables { _ = try? openTrees(of: table) }
     state.withLock { $0.treesOpenedBelow = max($0.treesOpenedBelow, end) }
   }
 
@@ -174,7 +181,9 @@ extension EmbeddingDatabase {
   private func allTables() throws(EmbeddingError) -> ([TableRecord], UInt32) {
     let view = try openView()
     var tables: [TableRecord] = []
-    for name in try view.tableNames() { tables.append(try view.tableRecord(name)) }
+    for name in try view.tableNames() {
+      if let table = try? view.tableRecord(name) { tables.append(table) }
+    }
     return (tables, view.record.nextTable)
   }
 }

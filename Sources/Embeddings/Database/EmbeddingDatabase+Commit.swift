@@ -124,7 +124,11 @@ extension EmbeddingDatabase {
     let plans = tables.map { TableCommit($0) }
     var record = state.withLock { $0.record }
     let changed = plans.filter { !$0.isEmpty }
-    if changed.isEmpty && record.point == point { return }
+    if changed.isEmpty && record.point == point {
+      // Batches that changed nothing, empty ones, are behind the point now.
+      state.withLock { $0.live = point }
+      return
+    }
     let previous = record.generation
     record.generation += 1
     record.point = point

@@ -38,9 +38,10 @@ extension EmbeddingTable {
       if try database.withAllRoom(attempt) == .done { return }
       throw EmbeddingError(
         .budgetTooSmall,
-        "A batch of \(ids.count) ids of table \(name) does not fit into the cache budget of "
-          + "\(database.budget.limit) bytes (a row takes \(cache.layout.rowBytes)). Open the "
-          + "database with a larger budget, or pass smaller batches.")
+        "A batch of \(ids.count) ids of table \(name) does not fit into the budget of "
+          + "\(database.budget.total) bytes, half of which is for cached rows (one takes "
+          + "\(cache.layout.rowBytes)). Open the database with a larger budget, or pass smaller "
+          + "batches.")
     }
   }
 

@@ -20,6 +20,19 @@ import Testing
     #expect(code { try database.commit(step: 5) } == .stepRefused)
   }
 
+  /// Found by the model test: an empty batch was counted beyond the commit that came after it.
+  @Test func anEmptyBatchBeforeACommitIsNotCountedAfterIt() throws {
+    let database = try scratch.open()
+    let table = try database.table("t", plain)
+    try table.set(0..<5, to: 1, step: 4)
+    try database.commit(step: 4)
+    try table.set(0..<0, to: 1, step: 4)
+    try database.commit(step: 4)
+    try table.set(0..<5, to: 2, step: 4)
+    try database.commit()
+    #expect(try database.lastCommit == CommitPoint(step: 4, batches: 1))
+  }
+
   @Test func oneCommitCoversAllTables() throws {
     var database = try scratch.open()
     for name in ["a", "b", "c"] { try database.table(name, plain).set(0..<100, to: 1) }

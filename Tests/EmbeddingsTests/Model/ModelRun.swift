@@ -107,7 +107,8 @@ final class ModelRun {
     generation = now
     note("commit by itself")
     flush()
-    try #require(try database.lastCommit == committed)
+    let last = try database.lastCommit
+    try #require(last == committed, "the database is at \(last), the model at \(committed)")
   }
 
   /// The live state is committed.
@@ -124,7 +125,8 @@ final class ModelRun {
     openStep = max(openStep, step)
     flush()
     generation = try currentGeneration()
-    try #require(try database.lastCommit == committed)
+    let last = try database.lastCommit
+    try #require(last == committed, "the database is at \(last), the model at \(committed)")
     if step > 0, random.oneIn(4) {
       _ = try #require(throws: EmbeddingError.self) {
         try self.database.commit(step: self.step - 1)
@@ -144,7 +146,8 @@ final class ModelRun {
     live = committed
     openStep = committed.step
     step = max(committed.step, step)
-    try #require(try database.lastCommit == committed)
+    let last = try database.lastCommit
+    try #require(last == committed, "the database is at \(last), the model at \(committed)")
     for (model, table) in zip(models, tables) {
       try #require(try table.count == model.live.rows.count)
       try #require(try brokenInvariant(of: table) == nil)
