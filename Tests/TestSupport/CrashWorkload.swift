@@ -55,6 +55,15 @@ package enum CrashWorkload {
     }
   }
 
+  /// The step that is at work at `point`, less one, and the number of its batches that are done.
+  ///
+  /// A point may count the batches of more than one step: a process that resumed within a step, and
+  /// went on with calls that name no step, cannot know where that step ended.
+  package static func place(of point: CommitPoint) -> (step: Int64, number: Int) {
+    let (steps, number) = Int(point.batches).quotientAndRemainder(dividingBy: batchesInStep)
+    return (point.step + Int64(steps), number)
+  }
+
   /// Whether the trainer commits after `step`.
   package static func commits(after step: Int64) -> Bool { step % 3 != 1 }
 
@@ -85,9 +94,7 @@ package enum CrashWorkload {
     for (name, configuration) in tables {
       stores.append(try database.table(name, configuration))
     }
-    let start = try database.lastCommit
-    var step = start.step
-    var number = Int(start.batches)
+    var (step, number) = place(of: try database.lastCommit)
     while true {
       step += 1
       while number < batchesInStep {
@@ -148,7 +155,8 @@ package struct CrashOracle: Sendable {
 
   /// Goes on to `point`, which must not lie before the current one.
   package mutating func advance(to point: CommitPoint) {
-    while (step, number) < (point.step, Int(point.batches)) {
+    let end = CrashWorkload.place(of: point)
+    while (step, number) < end {
       let (table, batch) = CrashWorkload.batch(number, ofStep: step + 1)
       switch batch {
       case .update(let ids, let gradients):

@@ -8,7 +8,9 @@ import StorageBase
 public struct CommitPoint: Sendable, Hashable, CustomStringConvertible {
   /// The last step that is complete.
   public var step: Int64
-  /// Updates applied after that step.
+  /// Batches that changed rows after that step. They may be those of more than one step: a process
+  /// that resumed within a step, and went on with calls that name none (``EmbeddingStore/delete(_:)``),
+  /// cannot know where it ended.
   public var batches: UInt64
 
   /// Names a point.

@@ -12,7 +12,7 @@ import Testing
 @Suite struct ModelTests {
   @Test func randomOperationsMatchADictionary() throws {
     let operations = testSetting("EMBEDDING_OPERATIONS", default: 4_000)
-    let seed = testSetting("EMBEDDING_SEED", default: Int.random(in: 0..<1_000_000))
+    let seed = testSetting("EMBEDDING_SEED", default: 2026)
     print("model test: EMBEDDING_SEED=\(seed) EMBEDDING_OPERATIONS=\(operations)")
     // A fresh database now and then, so that small and growing tables come up often.
     let perRun = 50_000
