@@ -30,8 +30,8 @@ final class DistinctKeys {
     mask = size - 1
     entries = .allocate(capacity: size)
     entries.initialize(repeating: Entry(hash: 0, batch: 0, position: 0), count: size)
-    int64s = .allocate(capacity: batchSize)
-    int64s.initialize(repeating: 0, count: batchSize)
+    int64s = .allocate(capacity: batchSize + 1)
+    int64s.initialize(repeating: 0, count: batchSize + 1)
     offsets = .allocate(capacity: batchSize + 1)
     offsets.initialize(repeating: 0, count: batchSize + 1)
     bytes = .allocate(capacity: batchSize * 24)
@@ -58,21 +58,17 @@ final class DistinctKeys {
     var found = 0
     for i in range {
       let key = source.int64s.unsafelyUnwrapped[i]
-      let hash = UInt64(bitPattern: key) &* golden
+      let bits = UInt64(bitPattern: key)
       // Multiplication mixes upwards, so the place comes from the upper bits.
-      var place = Int(truncatingIfNeeded: hash >> 32) & mask
-      while true {
-        let entry = entries[place]
-        if entry.batch != batch {
-          entries[place] = Entry(
-            hash: UInt64(bitPattern: key), batch: batch, position: UInt32(found))
-          int64s[found] = key
-          found += 1
-          break
-        }
-        if entry.hash == UInt64(bitPattern: key) { break }
+      var place = Int(truncatingIfNeeded: (bits &* golden) >> 32) & mask
+      while entries[place].batch == batch && entries[place].hash != bits {
         place = (place + 1) & mask
       }
+      // Whether a key is new cannot be predicted, so nothing branches on it.
+      let isNew = entries[place].batch != batch
+      entries[place] = Entry(hash: bits, batch: batch, position: 0)
+      int64s[found] = key
+      found += isNew ? 1 : 0
     }
     count = found
   }
