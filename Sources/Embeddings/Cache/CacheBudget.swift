@@ -17,6 +17,7 @@ final class CacheBudget: Sendable {
   private let used = Atomic<Int>(0)
   private let dirty = Atomic<Int>(0)
   private let commitSize = Atomic<Int>(0)
+  private let new = Atomic<Int>(0)
 
   /// - Parameter bytes: what the user set.
   init(bytes: Int) {
@@ -31,8 +32,8 @@ final class CacheBudget: Sendable {
   /// Bytes of cached rows that wait for a commit.
   var dirtyBytes: Int { dirty.load(ordering: .relaxed) }
 
-  /// The bytes of blocks that a commit made now would write: each block of which a row changed, and
-  /// new rows side by side.
+  /// The bytes that a commit made now would need: copies of the rows, each block of which a row
+  /// changed, and new rows side by side.
   var commitBytes: Int { commitSize.load(ordering: .relaxed) }
 
   /// Takes `bytes` out of the budget, or returns false where they are not left.
@@ -50,9 +51,13 @@ final class CacheBudget: Sendable {
   /// Gives `bytes` back.
   func release(_ bytes: Int) { used.subtract(bytes, ordering: .relaxed) }
 
+  /// Rows that the last commit does not have.
+  var newRows: Int { new.load(ordering: .relaxed) }
+
   /// Counts rows that wait for a commit, or, with negative numbers, no longer do.
-  func addDirty(_ bytes: Int, commitBytes: Int) {
+  func addDirty(_ bytes: Int, commitBytes: Int, newRows: Int) {
     dirty.add(bytes, ordering: .relaxed)
     commitSize.add(commitBytes, ordering: .relaxed)
+    if newRows != 0 { new.add(newRows, ordering: .relaxed) }
   }
 }

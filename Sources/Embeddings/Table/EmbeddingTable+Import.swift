@@ -17,7 +17,7 @@ extension EmbeddingTable {
     _ options: ImportOptions, from makeSource: () throws(EmbeddingError) -> RowSource
   ) throws(EmbeddingError) -> ImportSummary {
     try database.checkWritable("import")
-    return try database.gate.exclusive { () throws(EmbeddingError) in
+    return try database.alone { () throws(EmbeddingError) in
       try database.commitAlone(as: database.state.withLock { $0.live })
       let (summary, record) = try database.writeTable(core) {
         (transaction, record) throws(EmbeddingError) in
@@ -34,8 +34,8 @@ extension EmbeddingTable {
         return try importer.finish(in: transaction)
       }
       // The cache holds only rows that were committed, some of which have changed.
+      cache.counts.setRows(record.rowCount)
       cache.removeAll()
-      cache.changedBlocks.reset(rowCount: record.rowCount)
       core.state.withLock { $0.record = record }
       core.sampler.invalidate()
       return summary

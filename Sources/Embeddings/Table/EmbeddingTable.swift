@@ -67,6 +67,8 @@ final class TableCore: Sendable {
   let state: Mutex<State>
   /// Rows that the cache has and the last commit has not, less those that were deleted.
   let uncommittedRows = Atomic<Int>(0)
+  /// Those among them that a commit under way writes.
+  let rowsUnderWay = Atomic<Int>(0)
 
   init(
     name: String, record: TableRecord, trees: (ids: NamedDatabase, blocks: NamedDatabase),
