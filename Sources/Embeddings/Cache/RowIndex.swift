@@ -42,7 +42,7 @@ struct RowIndex {
   @inline(__always)
   private func home(_ hash: UInt64) -> Int {
     // The low half of the hash as a fraction: buckets in the order of it.
-    Int((hash & 0xffff_ffff) &* UInt64(bucketCount) >> 32)
+    Int(((hash & 0xffff_ffff) &* UInt64(bucketCount)) >> 32)
   }
 
   @inline(__always)

@@ -47,7 +47,7 @@ struct DistinctRows: ~Copyable {
       let i = Int(order[k])
       let slot = found[i].slot
       let gradient = batchGradients + i &* dimension
-      var place = Int(UInt32(truncatingIfNeeded: slot) &* 0x9E37_79B9 >> 8) & mask
+      var place = Int((UInt32(truncatingIfNeeded: slot) &* 0x9E37_79B9) >> 8) & mask
       while true {
         let entry = Int(table[place])
         if entry == 0 {
