@@ -139,8 +139,11 @@ void run_training(const Options &options, const std::string &name, TrainingEngin
     const double begin_step = seconds();
     distinct.find(keys, step * stream.batch_size, (step + 1) * stream.batch_size);
     const Keys &unique = distinct.keys;
+    if (!engine.reads_in_parallel())
+      engine.read(0, unique, 0, unique.count, rows.data(), found.data());
     threads.run(unique.count, [&](int thread, size_t begin, size_t end) {
-      engine.read(thread, unique, begin, end, &rows[begin * floats], &found[begin]);
+      if (engine.reads_in_parallel())
+        engine.read(thread, unique, begin, end, &rows[begin * floats], &found[begin]);
       const float *gradients = noise + (step * 977) % stream.batch_size * dimension;
       for (size_t i = begin; i < end; i++) {
         float *row = &rows[i * floats];
@@ -150,10 +153,10 @@ void run_training(const Options &options, const std::string &name, TrainingEngin
         }
         train_row(row, row + dimension, gradients + i * dimension, dimension);
       }
-      if (engine.writes_in_parallel()) engine.write(thread, unique, begin, end, &rows[begin * floats]);
+      if (engine.writes_in_parallel())
+        engine.write(thread, unique, begin, end, &rows[begin * floats]);
     });
     if (!engine.writes_in_parallel()) engine.write(0, unique, 0, unique.count, rows.data());
-    engine.end_step();
     times.distinct += unique.count;
     const size_t done = step + 1;
     if (commits && options.commit_every && done % options.commit_every == 0 &&

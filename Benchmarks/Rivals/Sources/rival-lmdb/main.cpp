@@ -113,51 +113,55 @@ class Lookup : public LookupEngine {
   MDB_txn *transactions[2];
 };
 
-/// W3 and W6-train: reads through the last commit, one write transaction a step in key order, a sync
-/// with each commit.
+/// W3 and W6-train: one write transaction from commit to commit, which reads and writes in key
+/// order; a sync with each commit.
 class Training : public TrainingEngine {
  public:
   Training(const Options &bench, const std::string &directory, unsigned flags)
       : floats(2 * bench.dimension),
         environment(directory, bench.strings(), flags | MDB_NOSYNC) {
-    for (auto &transaction : transactions) {
-      require(mdb_txn_begin(environment.environment, nullptr, MDB_RDONLY, &transaction));
-      mdb_txn_reset(transaction);
-    }
+    begin();
   }
+  ~Training() override { mdb_txn_abort(transaction); }
 
-  void read(int thread, const Keys &keys, size_t begin, size_t end, float *rows,
+  // The transaction belongs to the caller's thread.
+  bool reads_in_parallel() const override { return false; }
+
+  void read(int, const Keys &keys, size_t begin, size_t end, float *rows,
             uint8_t *found) override {
-    MDB_txn *transaction = transactions[thread];
-    require(mdb_txn_renew(transaction));
-    for (size_t i = begin; i < end; i++) {
+    order = sorted(keys, begin, end);
+    for (uint32_t i : order) {
       MDB_val key = value(keys, i), row;
       const int code = mdb_get(transaction, environment.tree, &key, &row);
       found[i - begin] = code == MDB_SUCCESS;
       if (code == MDB_SUCCESS) memcpy(rows + (i - begin) * floats, row.mv_data, floats * 4);
       else if (code != MDB_NOTFOUND) require(code);
     }
-    mdb_txn_reset(transaction);
   }
 
-  void write(int, const Keys &keys, size_t begin, size_t end, const float *rows) override {
-    MDB_txn *transaction;
-    require(mdb_txn_begin(environment.environment, nullptr, 0, &transaction));
-    for (uint32_t i : sorted(keys, begin, end)) {
+  void write(int, const Keys &keys, size_t begin, size_t, const float *rows) override {
+    // In the order of the reads before.
+    for (uint32_t i : order) {
       MDB_val key = value(keys, i),
               row{floats * 4, const_cast<float *>(rows + (i - begin) * floats)};
       require(mdb_put(transaction, environment.tree, &key, &row, 0));
     }
-    require(mdb_txn_commit(transaction));
   }
 
-  void commit() override { require(mdb_env_sync(environment.environment, 1)); }
+  void commit() override {
+    require(mdb_txn_commit(transaction));
+    require(mdb_env_sync(environment.environment, 1));
+    begin();
+  }
   void finish() override { commit(); }
 
  private:
+  void begin() { require(mdb_txn_begin(environment.environment, nullptr, 0, &transaction)); }
+
   const size_t floats;
   Environment environment;
-  MDB_txn *transactions[2];
+  MDB_txn *transaction;
+  std::vector<uint32_t> order;
 };
 
 /// W4: sorted, appended, one transaction.

@@ -103,10 +103,10 @@ class TrainingEngine {
                     uint8_t *found) = 0;
   virtual void write(int thread, const Keys &keys, size_t begin, size_t end,
                      const float *rows) = 0;
+  /// Whether both threads may read at once; otherwise the caller reads the whole batch.
+  virtual bool reads_in_parallel() const { return true; }
   /// Whether both threads may write at once; otherwise the caller writes the whole batch.
   virtual bool writes_in_parallel() const { return false; }
-  /// Called after each step.
-  virtual void end_step() {}
   /// Makes what was done so far durable, within the loop.
   virtual void commit() {}
   /// Makes everything durable, after the loop.
