@@ -18,19 +18,24 @@ final class Doorkeeper: @unchecked Sendable {
   private let wordCount: Int
   private let capacity: Int
   private let noted = Atomic<Int>(0)
+  private let budget: CacheBudget
 
+  /// Nil where the budget has no room for it.
+  ///
   /// - Parameter rows: what the cache has room for.
-  init(rows: Int) {
+  init?(rows: Int, budget: CacheBudget) {
     capacity = max(64, rows)
     wordCount = (capacity + 7) / 8
+    self.budget = budget
+    guard budget.reserveForLookups(wordCount * 8) else { return nil }
     words = .allocate(capacity: wordCount)
     for i in 0..<wordCount { (words + i).initialize(to: Atomic(0)) }
   }
 
-  deinit { words.deallocate() }
-
-  /// Bytes of memory.
-  var bytes: Int { wordCount * 8 }
+  deinit {
+    words.deallocate()
+    budget.releaseForLookups(wordCount * 8)
+  }
 
   /// Whether the id with this hash was noted before; notes it.
   @inline(__always)

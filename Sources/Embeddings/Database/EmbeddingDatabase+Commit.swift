@@ -132,6 +132,7 @@ extension EmbeddingDatabase {
     let previous = record.generation
     record.generation += 1
     record.point = point
+    var number: UInt64 = 0
     let results = try environment.write {
       (transaction) throws(EmbeddingError) -> [TableCommit.Result] in
       try checkGeneration(previous, in: transaction)
@@ -144,12 +145,20 @@ extension EmbeddingDatabase {
         results.append(result)
       }
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
+      number = transaction.id
       announce(
-        from: previous, to: record.generation, tables: tables,
+        number, from: previous, to: record.generation, tables: tables,
         changed: zip(changed, results).map { ($0.0.table.number, $0.1.changedBlocks) })
       return results
     }
     for (plan, result) in zip(changed, results) { plan.finish(result) }
+    let written = Dictionary(
+      uniqueKeysWithValues: zip(changed, results).map { ($0.0.table.number, $0.1) })
+    for table in tables {
+      table.locations.advance(
+        to: number, changedBlocks: written[table.number]?.changedBlocks ?? [],
+        rowCount: table.state.withLock { $0.record.rowCount })
+    }
     state.withLock { state in
       state.record.generation = record.generation
       state.record.point = point
@@ -172,15 +181,16 @@ extension EmbeddingDatabase {
     }
   }
 
-  /// Tells the samplers of all tables which blocks a commit changes, before it can be seen; but not
+  /// Tells all tables that a transaction is about to be seen, and their samplers which blocks a commit changes, before it can be seen; but not
   /// that of the table `except`, which then finds out by itself, and makes its weights anew.
   ///
   /// Called within a write transaction, where the list of open tables must not be asked: a thread
   /// that opens a table holds it while it waits for the right to write.
   func announce(
-    from previous: UInt64, to next: UInt64, tables: [TableCore],
+    _ transaction: UInt64, from previous: UInt64, to next: UInt64, tables: [TableCore],
     changed: [(table: UInt32, blocks: [Int])], except: UInt32? = nil
   ) {
+    for table in tables { table.locations.expect(transaction) }
     for table in tables where table.number != except {
       let blocks = changed.first { $0.table == table.number }?.blocks ?? []
       table.sampler.noteCommit(from: previous, to: next, changedBlocks: blocks)

@@ -107,7 +107,8 @@ public final class EmbeddingDatabase: Sendable {
     self.meta = meta
     state = Mutex(State(record: record, live: record.point, openStep: record.point.step))
     // A cache below a few rows would be one that never holds a batch.
-    budget = CacheBudget(bytes: max(options.cacheBudget, 128 << 10))
+    budget = CacheBudget(
+      bytes: max(options.cacheBudget, 128 << 10), isReadOnly: options.isReadOnly)
   }
 
   private static func openMeta(

@@ -120,8 +120,15 @@ struct TableCommit {
 
   /// Takes over what the commit made true, once it is durable.
   func finish(_ result: Result) {
-    for row in result.numbered { header(row) { $0.pointee.row = row.row } }
+    for row in result.numbered {
+      let key = header(row) {
+        $0.pointee.row = row.row
+        return $0.pointee.key
+      }
+      table.locations.note(key: key, row: row.row)
+    }
     for move in result.moves {
+      table.locations.note(key: move.key, row: move.to, movedFrom: move.from)
       table.cache.shard(ofKey: move.key).withRows { rows in
         let slot = rows.find(key: move.key, row: move.from)
         if slot >= 0 { rows.header(slot).pointee.row = move.to }

@@ -113,6 +113,7 @@ final class BlockAddresses: Sendable {
     state.withLock {
       $0.directory = nil
       $0.tag = 0
+      $0.expected = 0
     }
   }
 }

@@ -19,6 +19,8 @@ import Synchronization
 final class RowNumberCache: Sendable {
   private struct State {
     var table: RowNumbers?
+    /// A table that was given up to make room for a larger one, until its last user is done.
+    weak var givenUp: RowNumbers?
     /// Entries stored in earlier tables.
     var seen = 0
     var isGrowing = false
@@ -39,17 +41,19 @@ final class RowNumberCache: Sendable {
     let (table, shape) = state.withLock { state -> (RowNumbers?, RowNumbers.Shape?) in
       let old = state.table
       let seen = state.seen + (old?.storedCount ?? 0)
-      let wanted = RowNumbers.Shape(
-        rowCount: rowCount, entries: min(Int(rowCount) / 2 * 3, max(Self.fewest, seen * 8)))
       let room = budget.lookupRoom - leaving
-      let shape = wanted.limited(toBytes: room + (old?.shape.bytes ?? 0))
-      let isOutgrown = old.map { $0.shape.rowBits < wanted.rowBits } ?? false
-      guard !state.isGrowing, shape.bucketCount > 0,
-        isOutgrown || shape.bytes >= (old?.shape.bytes ?? 0) / 2 * 3
+      let largest = RowNumbers.Shape(rowCount: rowCount, entries: Int(rowCount + rowCount / 2) + 16)
+        .limited(toBytes: room + (old?.shape.bytes ?? 0))
+      let shape = largest.limited(
+        toEntries: max(Self.fewest, 4 * seen, 8 * (old?.shape.entries ?? 0)))
+      let isOutgrown = old.map { $0.shape.rowBits < largest.rowBits } ?? false
+      guard !state.isGrowing, state.givenUp == nil, shape.bucketCount > 0,
+        isOutgrown || old.map({ shape.isGrowth(of: $0.shape, entries: seen) }) ?? true
       else { return (old, nil) }
       state.seen = seen
       if old != nil, isOutgrown || shape.bytes > room {
         // There is room only once the old one has gone.
+        state.givenUp = old
         state.table = nil
         return (nil, nil)
       }

@@ -173,7 +173,8 @@ extension RowNumbers {
       let bits = UInt64(64 - (rowCount * 2).leadingZeroBitCount)
       isWide = bits > 26
       rowBits = isWide ? 40 : max(bits, 20)
-      bucketCount = (entries + (isWide ? 7 : 15)) / (isWide ? 8 : 16)
+      let perBucket = isWide ? 8 : 16
+      bucketCount = (entries + perBucket - 1) / perBucket
     }
 
     private init(bucketCount: Int, like other: Shape) {
@@ -187,6 +188,21 @@ extension RowNumbers {
       Shape(bucketCount: max(0, min(bucketCount, bytes / Self.bucketBytes)), like: self)
     }
 
+    /// Not many more buckets than for so many entries.
+    func limited(toEntries entries: Int) -> Shape {
+      let limited = Shape(
+        bucketCount: min(bucketCount, (entries + perBucket - 1) / perBucket), like: self)
+      return bucketCount < limited.bucketCount / 2 * 3 ? self : limited
+    }
+
+    /// Whether it is time for this shape, with so many entries seen: where it is larger by half, and
+    /// a quarter of the old one is in use.
+    func isGrowth(of old: Shape, entries: Int) -> Bool {
+      bucketCount >= (old.bucketCount + 1) / 2 * 3 && entries >= old.entries / 4
+    }
+
+    private var perBucket: Int { isWide ? 8 : 16 }
+    var entries: Int { bucketCount * perBucket }
     var bytes: Int { bucketCount * Self.bucketBytes }
     var rowMask: UInt64 { 1 << rowBits - 1 }
     /// The bits of the tags in a word of narrow entries.
