@@ -22,6 +22,7 @@ final class CacheBudget: Sendable {
   private let lookups = Atomic<Int>(0)
   private let dirty = Atomic<Int>(0)
   private let commitSize = Atomic<Int>(0)
+  private let new = Atomic<Int>(0)
 
   /// - Parameters:
   ///   - bytes: what the user set.
@@ -39,8 +40,8 @@ final class CacheBudget: Sendable {
   /// Bytes of cached rows that wait for a commit.
   var dirtyBytes: Int { dirty.load(ordering: .relaxed) }
 
-  /// The bytes of blocks that a commit made now would write: each block of which a row changed, and
-  /// new rows side by side.
+  /// The bytes that a commit made now would need: copies of the rows, each block of which a row
+  /// changed, and new rows side by side.
   var commitBytes: Int { commitSize.load(ordering: .relaxed) }
 
   /// Bytes in use for row numbers and block addresses.
@@ -74,9 +75,13 @@ final class CacheBudget: Sendable {
     }
   }
 
+  /// Rows that the last commit does not have.
+  var newRows: Int { new.load(ordering: .relaxed) }
+
   /// Counts rows that wait for a commit, or, with negative numbers, no longer do.
-  func addDirty(_ bytes: Int, commitBytes: Int) {
+  func addDirty(_ bytes: Int, commitBytes: Int, newRows: Int) {
     dirty.add(bytes, ordering: .relaxed)
     commitSize.add(commitBytes, ordering: .relaxed)
+    if newRows != 0 { new.add(newRows, ordering: .relaxed) }
   }
 }

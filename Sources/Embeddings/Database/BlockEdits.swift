@@ -6,8 +6,8 @@ import Synchronization
 /// checked, changed and written once.
 struct BlockEdits: ~Copyable {
   let storage: TableStorage
-  /// Rows to write from the cache, by their numbers.
-  var rows: [TableCommit.DirtyRow] = []
+  /// Rows to write, by their numbers.
+  var rows: [TableCommit.PlacedRow] = []
   /// Rows that move within the table.
   var moves: [(to: UInt64, from: UInt64)] = []
   private(set) var changedBlocks: [Int] = []
@@ -17,8 +17,7 @@ struct BlockEdits: ~Copyable {
   /// Writes all changes, and returns by how much they change the sum of frequencies of the rows
   /// that stay (modulo 2^64).
   mutating func write(
-    oldCount: UInt64, newCount: UInt64, cache: RowCache,
-    in transaction: borrowing WriteTransaction
+    oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
     rows.sort { $0.row < $1.row }
     moves.sort { $0.to < $1.to }
@@ -46,7 +45,7 @@ struct BlockEdits: ~Copyable {
         nextMove += 1
       }
       while nextRow < rows.count, rows[nextRow].row < end {
-        change &+= set(rows[nextRow], in: &buffer, cache: cache, number: number)
+        change &+= set(rows[nextRow], in: &buffer, number: number)
         nextRow += 1
       }
       if newCount < end {
@@ -58,23 +57,20 @@ struct BlockEdits: ~Copyable {
     return change
   }
 
-  /// Copies a row from the cache into the block; returns the change of its frequency.
+  /// Copies a row into the block; returns the change of its frequency.
   private func set(
-    _ row: TableCommit.DirtyRow, in buffer: inout BlockBuffer, cache: RowCache, number: UInt64
+    _ row: TableCommit.PlacedRow, in buffer: inout BlockBuffer, number: UInt64
   ) -> UInt64 {
     let index = storage.layout.place(ofRow: row.row).index
     let old = buffer.view(number: number).frequency(index)
-    var frequency: UInt64 = 0
-    cache.shards[Int(row.shard)].withRows { rows in
-      let header = rows.header(Int(row.slot)).pointee
-      let floats = rows.floats(Int(row.slot))
-      frequency = header.frequency
-      buffer.setFixed(
-        index, key: header.key, frequency: header.frequency, lastStep: header.lastStep)
-      buffer.setVector(index, from: floats)
-      buffer.setSlots(index, from: floats + storage.layout.dimension)
-    }
-    return frequency &- old
+    let counts = row.copy.counts
+    // Only rows that are not deleted are written, and these have floats.
+    let floats = row.copy.floats.unsafelyUnwrapped
+    buffer.setFixed(
+      index, key: row.copy.key.key, frequency: counts.frequency, lastStep: counts.lastStep)
+    buffer.setVector(index, from: floats)
+    buffer.setSlots(index, from: floats + storage.layout.dimension)
+    return counts.frequency &- old
   }
 
   /// Takes away the blocks behind the last row, and clears what is left of the last one.

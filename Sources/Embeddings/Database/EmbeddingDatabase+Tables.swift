@@ -74,7 +74,7 @@ extension EmbeddingDatabase {
   ) throws(EmbeddingError) {
     try checkWritable("change the optimizer")
     let core = try table(name).core
-    try gate.exclusive { () throws(EmbeddingError) in
+    try alone { () throws(EmbeddingError) in
       var changed = core.state.withLock { $0.record }
       let stored = changed.configuration
       let slots = optimizer.slotCount(dimension: stored.dimension)
@@ -100,7 +100,7 @@ extension EmbeddingDatabase {
   public func dropTable(_ name: String) throws(EmbeddingError) {
     try checkWritable("drop a table")
     let core = try table(name).core
-    try gate.exclusive { () throws(EmbeddingError) in
+    try alone { () throws(EmbeddingError) in
       try environment.write { (transaction) throws(EmbeddingError) in
         try transaction.drop(core.storage.ids)
         try transaction.drop(core.storage.blocks)
@@ -156,7 +156,7 @@ extension EmbeddingDatabase {
   private func create(
     _ name: String, _ configuration: TableConfiguration
   ) throws(EmbeddingError) -> TableCore {
-    try gate.exclusive { () throws(EmbeddingError) in
+    try alone { () throws(EmbeddingError) in
       try openTables.withLock { (tables) throws(EmbeddingError) in
         // Another thread may have created it meanwhile.
         if let core = tables[name] { return core }

@@ -4,75 +4,73 @@ import Synchronization
 
 /// One table's part of a commit: what changed, how it is written, what is known afterwards.
 ///
-/// The gate is closed meanwhile, so that the rows stand still. Row numbers stay dense: new rows
+/// It works on copies of the changed rows, while training goes on. Row numbers stay dense: new rows
 /// take the numbers of deleted ones first, and where deleted ones are left over, the last rows of
 /// the table move into their places. `write` may run twice (the map had to grow), so it changes
 /// nothing but the transaction.
 struct TableCommit {
-  /// A dirty row: where it stands in the cache, and its number on disk.
-  struct DirtyRow {
-    let shard: UInt32
-    let slot: UInt32
+  /// A row to write: its copy, and its number on disk.
+  struct PlacedRow {
+    let copy: StagedRow
     var row: UInt64
   }
 
   struct Result {
     var record: TableRecord
     /// The new rows with the numbers that they got.
-    var numbered: [DirtyRow] = []
+    var numbered: [PlacedRow] = []
     /// Rows that moved: key, old and new number.
     var moves: [(key: UInt64, from: UInt64, to: UInt64)] = []
     var changedBlocks: [Int] = []
   }
 
   let table: TableCore
-  private var updated: [DirtyRow] = []
-  private var deleted: [DirtyRow] = []
-  private var new: [DirtyRow] = []
-  /// Whether there are dirty rows at all, be it only ones that came and went since the last commit.
-  private var hasDirty = false
+  /// The copies, by shard.
+  private let staged: [StagedRows]
+  private(set) var updated: [PlacedRow] = []
+  private(set) var deleted: [PlacedRow] = []
+  private var new: [PlacedRow] = []
+  /// What `uncommittedRows` counts of these changes.
+  private let fixedRows: Int
 
-  /// Collects the dirty rows.
-  init(_ table: TableCore) {
+  /// Copies the fixed rows, shard by shard, a few under each lock.
+  ///
+  /// - Parameter fixedRows: the uncommitted rows when they were fixed.
+  init(_ table: TableCore, fixedRows: Int) {
     self.table = table
-    for (number, shard) in table.cache.shards.enumerated() {
-      shard.withRows { rows in
-        hasDirty = hasDirty || !rows.dirtySlots.isEmpty
-        for slot in rows.dirtySlots {
-          let header = rows.header(Int(slot)).pointee
-          let dirty = DirtyRow(shard: UInt32(number), slot: slot, row: header.row)
-          switch (header.flags.contains(.deleted), header.row == RowHeader.noRow) {
-          case (false, false): updated.append(dirty)
-          case (false, true): new.append(dirty)
-          case (true, false): deleted.append(dirty)
-          case (true, true): break
-          }
-        }
+    self.fixedRows = fixedRows
+    table.rowsUnderWay.store(fixedRows, ordering: .relaxed)
+    var staged: [StagedRows] = []
+    for shard in table.cache.shards {
+      while shard.withRows({ $0.stageFixed(atMost: 32) }) {}
+      staged.append(shard.withRows { $0.takeStaged(spare: table.cache.takeSpare()) })
+    }
+    self.staged = staged
+    for copy in staged.lazy.flatMap(\.rows) {
+      let placed = PlacedRow(copy: copy, row: copy.row)
+      switch (copy.isDeleted, copy.isNew) {
+      case (false, false): updated.append(placed)
+      case (false, true): new.append(placed)
+      case (true, false): deleted.append(placed)
+      case (true, true): break
       }
     }
     sortNewRows()
     deleted.sort { $0.row < $1.row }
   }
 
-  var isEmpty: Bool { !hasDirty }
+  /// Whether there is nothing to take over, be it only rows that came and went since the last commit.
+  var isEmpty: Bool { staged.allSatisfy { $0.rows.isEmpty } }
 
   /// Orders new rows by falling frequency, so that the rows that will change together stand
   /// together; rows of equal frequency by key, so that the order does not depend on threads.
   private mutating func sortNewRows() {
-    let keyed = new.map { row in
-      header(row) { (frequency: $0.pointee.frequency, key: $0.pointee.key, row: row) }
-    }
     let storage = table.storage
+    let keyed = new.map { (frequency: $0.copy.counts.frequency, key: $0.copy.key.key, row: $0) }
     new = keyed.sorted {
       $0.frequency != $1.frequency
         ? $0.frequency > $1.frequency : storage.treeKey($0.key) < storage.treeKey($1.key)
     }.map(\.row)
-  }
-
-  private func header<R>(
-    _ row: DirtyRow, _ body: (UnsafeMutablePointer<RowHeader>) -> R
-  ) -> R {
-    table.cache.shards[Int(row.shard)].withRows { body($0.header(Int(row.slot))) }
   }
 
   // MARK: Writing
@@ -112,33 +110,66 @@ struct TableCommit {
       edits.rows.append(row)
     }
     let frequencyChange = try edits.write(
-      oldCount: oldCount, newCount: count, cache: table.cache, in: transaction)
+      oldCount: oldCount, newCount: count, in: transaction)
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
     return Result(
       record: record, numbered: numbered, moves: moves, changedBlocks: edits.changedBlocks)
   }
 
-  /// Takes over what the commit made true, once it is durable.
-  func finish(_ result: Result) {
-    for row in result.numbered {
-      let key = header(row) {
-        $0.pointee.row = row.row
-        return $0.pointee.key
-      }
-      table.locations.note(key: key, row: row.row)
-    }
+  // MARK: Afterwards
+
+  /// Takes over what the commit made true of the table as a whole, once it is durable. No batch is
+  /// at work meanwhile: they see rows where they stand now, and count all that there are.
+  func publish(_ result: Result) {
+    let cache = table.cache
     for move in result.moves {
-      table.locations.note(key: move.key, row: move.to, movedFrom: move.from)
-      table.cache.shard(ofKey: move.key).withRows { rows in
+      cache.shard(ofKey: move.key).withRows { rows in
         let slot = rows.find(key: move.key, row: move.from)
-        if slot >= 0 { rows.header(slot).pointee.row = move.to }
+        if slot >= 0 { rows.renumber(slot, to: move.to) }
       }
     }
-    for shard in table.cache.shards { shard.withRows { $0.markCommitted() } }
-    table.cache.changedBlocks.reset(rowCount: result.record.rowCount)
+    for row in deleted {
+      cache.shards[Int(row.copy.shard)].withRows { $0.markCommitted(row.copy, row: row.row) }
+    }
+    cache.counts.setRows(result.record.rowCount)
     table.state.withLock { state in
-      state.record = result.record
-      table.uncommittedRows.store(0, ordering: .relaxed)
+      // Not the record as a whole: the optimizer may have been changed meanwhile.
+      state.record.rowCount = result.record.rowCount
+      state.record.totalFrequency = result.record.totalFrequency
+      table.uncommittedRows.subtract(fixedRows, ordering: .relaxed)
+      table.rowsUnderWay.store(0, ordering: .relaxed)
+    }
+  }
+
+  /// Lets the copied rows go, beside batches at work.
+  func release(_ result: Result) {
+    for row in result.numbered {
+      table.cache.shards[Int(row.copy.shard)].withRows { $0.markCommitted(row.copy, row: row.row) }
+    }
+    table.locations.note(self, result)
+    for (number, staged) in staged.enumerated() {
+      let shard = table.cache.shards[number]
+      var start = 0
+      while start < staged.rows.count {
+        let end = min(start + 64, staged.rows.count)
+        shard.withRows { rows in
+          for copy in staged.rows[start..<end] where copy.isDeleted == copy.isNew {
+            rows.markCommitted(copy, row: copy.row)
+          }
+        }
+        start = end
+      }
+      table.cache.giveSpare(staged)
+    }
+  }
+
+  /// Takes over that the commit failed: all of it is still to be written. No batch is at work.
+  func takeBack() {
+    table.rowsUnderWay.store(0, ordering: .relaxed)
+    for (number, staged) in staged.enumerated() {
+      table.cache.shards[number].withRows { rows in
+        for copy in staged.rows { rows.markFailed(copy) }
+      }
     }
   }
 }

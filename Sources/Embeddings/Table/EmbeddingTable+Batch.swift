@@ -23,6 +23,8 @@ extension EmbeddingTable {
   ) throws(EmbeddingError) {
     try core.scratch.withScratch { (scratch) throws(EmbeddingError) in
       func attempt() throws(EmbeddingError) -> BatchOutcome {
+        // Again, now that it cannot be closed meanwhile.
+        try database.checkOpen()
         scratch.initialSlots = core.state.withLock { $0.initialSlots }
         scratch.group(ids, in: cache)
         return try body(scratch)
@@ -55,13 +57,16 @@ extension EmbeddingTable {
   }
 
   /// Calls `body` for each shard that the grouped batch touches, under its lock.
+  @inline(__always)
   func forEachShard(
     _ scratch: BatchScratch, _ body: (_ rows: inout RowShard, _ range: Range<Int>) -> Void
   ) {
-    for (number, shard) in cache.shards.enumerated() {
+    let shards = cache.shards
+    for k in 0..<shards.count {
+      let number = (scratch.firstShard + k) & (shards.count - 1)
       let range = scratch.starts[number]..<scratch.starts[number + 1]
       if range.isEmpty { continue }
-      shard.withRows { body(&$0, range) }
+      shards[number].withRows { body(&$0, range) }
     }
   }
 }

@@ -17,7 +17,7 @@ extension EmbeddingTable {
     _ options: ImportOptions, from makeSource: () throws(EmbeddingError) -> RowSource
   ) throws(EmbeddingError) -> ImportSummary {
     try database.checkWritable("import")
-    return try database.gate.exclusive { () throws(EmbeddingError) in
+    return try database.alone { () throws(EmbeddingError) in
       try database.commitAlone(as: database.state.withLock { $0.live })
       let (summary, record) = try database.writeTable(core) {
         (transaction, record) throws(EmbeddingError) in
@@ -34,9 +34,9 @@ extension EmbeddingTable {
         return try importer.finish(in: transaction)
       }
       // The cache holds only rows that were committed, some of which have changed.
+      cache.counts.setRows(record.rowCount)
       cache.removeAll()
       core.locations.removeAll()
-      cache.changedBlocks.reset(rowCount: record.rowCount)
       core.state.withLock { $0.record = record }
       core.sampler.invalidate()
       return summary
@@ -73,10 +73,7 @@ extension EmbeddingDatabase {
       return result
     }
     state.withLock { $0.record.generation = record.generation }
-    for other in tables where other !== table {
-      other.locations.advance(
-        to: number, changedBlocks: [], rowCount: other.state.withLock { $0.record.rowCount })
-    }
+    for other in tables where other !== table { other.advance(to: number, changedBlocks: []) }
     return result
   }
 }

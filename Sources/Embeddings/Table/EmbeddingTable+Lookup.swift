@@ -27,24 +27,35 @@ extension EmbeddingTable {
     mode: LookupMode
   ) throws(EmbeddingError) -> BatchOutcome {
     let dimension = storage.layout.dimension
+    var hasRoom = true
     if database.isReadOnly {
       scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
     } else {
-      for (number, shard) in cache.shards.enumerated() {
-        let range = scratch.starts[number]..<scratch.starts[number + 1]
-        if range.isEmpty { continue }
-        shard.withRows { rows in
-          rows.forEachSlot(in: range, of: ids, scratch, prefetchedFloats: dimension) {
-            rows, i, key, slot in
-            if slot < 0 {
-              scratch.misses.append(UInt32(i))
-            } else {
-              self.copy(slot, i, key, &rows, scratch, to: output + i * dimension, mode: mode)
+      forEachShard(scratch) { rows, range in
+        rows.forEachSlot(in: range, of: ids, scratch, prefetchedFloats: dimension) {
+          rows, i, key, slot in
+          let target = output + i &* dimension
+          var slot = slot
+          if slot < 0 {
+            guard rows.context.counts.allAreCached else {
+              scratch.misses.append(UInt32(truncatingIfNeeded: i))
+              return
+            }
+            guard mode == .training else {
+              self.initialVector(target, key: key.key)
+              return
+            }
+            slot = self.insertAbsent(key, &rows, scratch)
+            guard slot >= 0 else {
+              hasRoom = false
+              return
             }
           }
+          self.copy(slot, i, &rows, scratch, to: target, mode: mode)
         }
       }
     }
+    guard hasRoom else { return .needsCommit }
     if !scratch.misses.isEmpty {
       if mode == .serving {
         try serveVectors(ids, scratch, into: output)
@@ -66,10 +77,11 @@ extension EmbeddingTable {
       let target = output + i * dimension
       var slot = slot
       if slot < 0 {
-        slot = stored.map { self.insert(key, $0, &rows) } ?? self.insertAbsent(key, &rows)
+        slot =
+          stored.map { self.insert(key, $0, &rows) } ?? self.insertAbsent(key, &rows, scratch)
       }
       if slot >= 0 {
-        self.copy(slot, i, key, &rows, scratch, to: target, mode: .training)
+        self.copy(slot, i, &rows, scratch, to: target, mode: .training)
       } else if let stored {
         scratch.uncached += 1
         stored.block.copyVector(stored.index, to: target)
@@ -106,7 +118,7 @@ extension EmbeddingTable {
           if slot < 0 { scratch.uncached += 1 }
         }
         if slot >= 0 {
-          copy(slot, i, key, &rows, scratch, to: target, mode: .serving)
+          copy(slot, i, &rows, scratch, to: target, mode: .serving)
         } else if stored == nil {
           initialVector(target, key: key.key)
         }
@@ -115,21 +127,18 @@ extension EmbeddingTable {
     }
   }
 
-  /// Copies the vector of a cached row; a deleted one reads as its initial vector, and is to become
-  /// a row again if the lookup is for training.
+  /// Copies the vector of a cached row; one that is deleted holds its initial vector, and is to
+  /// become a row if the lookup is for training.
   @inline(__always)
   private func copy(
-    _ slot: Int, _ position: Int, _ key: RowKey, _ rows: inout RowShard, _ scratch: BatchScratch,
+    _ slot: Int, _ position: Int, _ rows: inout RowShard, _ scratch: BatchScratch,
     to target: UnsafeMutablePointer<Float>, mode: LookupMode
   ) {
     let flags = rows.header(slot).pointee.flags
-    if flags.contains(.deleted) {
-      initialVector(target, key: key.key)
-      if mode == .training {
-        scratch.slots[position] = Int32(slot)
-        scratch.absent.append(UInt32(position))
-      }
-      return
+    if mode == .training {
+      let isAbsent = flags.contains(.deleted)
+      scratch.slots[position] = FoundSlot(slot, isAbsent: isAbsent)
+      if isAbsent { scratch.hasAbsent = true }
     }
     if !flags.contains(.referenced) { rows.header(slot).pointee.flags.insert(.referenced) }
     target.update(from: rows.floats(slot), count: storage.layout.dimension)
@@ -149,12 +158,12 @@ extension EmbeddingTable {
         scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
         return try fetch(ids, scratch, floatBytes: 0) { rows, i, _, slot, stored in
           if slot >= 0 && !isReadOnly {
-            let header = rows.header(slot).pointee
+            let counts = rows.counts(slot)
             output[i] =
-              header.flags.contains(.deleted)
+              rows.header(slot).pointee.flags.contains(.deleted)
               ? RowMetadata()
               : RowMetadata(
-                frequency: header.frequency, lastStep: header.lastStep, isPresent: true)
+                frequency: counts.frequency, lastStep: counts.lastStep, isPresent: true)
           } else if let stored {
             output[i] = RowMetadata(
               frequency: stored.block.frequency(stored.index),

@@ -70,6 +70,8 @@ final class TableCore: Sendable {
   let state: Mutex<State>
   /// Rows that the cache has and the last commit has not, less those that were deleted.
   let uncommittedRows = Atomic<Int>(0)
+  /// Those among them that a commit under way writes.
+  let rowsUnderWay = Atomic<Int>(0)
 
   init(
     name: String, record: TableRecord, trees: (ids: NamedDatabase, blocks: NamedDatabase),
@@ -95,6 +97,13 @@ final class TableCore: Sendable {
     // An entry takes 26 bytes in the leaves of Int64 ids, which are two thirds full.
     let tree = state.withLock { Int($0.record.rowCount) } * (storage.idType == .int64 ? 40 : 80)
     return min(new * BlockLayout.pageSize, tree)
+  }
+
+  /// Takes over where blocks stand after a commit. No batch is at work.
+  func advance(to transaction: UInt64, changedBlocks: [Int]) {
+    locations.advance(
+      to: transaction, changedBlocks: changedBlocks,
+      rowCount: state.withLock { $0.record.rowCount })
   }
 
   /// Decides which rows enter the cache once it is full; made when it is first asked. Nil where

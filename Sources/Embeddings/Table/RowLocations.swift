@@ -68,14 +68,15 @@ final class RowLocations: Sendable {
     extent.withLock { $0 = Extent(transaction: transaction, rowCount: rowCount) }
   }
 
-  /// Notes the number of a new row, or of one that moved. Batches may be at work.
-  func note(key: UInt64, row: UInt64, movedFrom old: UInt64? = nil) {
+  /// Notes the numbers of rows that are new, moved or gone. Batches may be at work.
+  func note(_ commit: TableCommit, _ result: TableCommit.Result) {
     guard let numbers = numbers?.current else { return }
-    let hash = RowKey.hash(key)
-    if let old {
-      numbers.move(hash, from: old, to: row)
-    } else {
-      numbers.store(hash, row: row)
+    for row in commit.deleted { numbers.move(row.copy.hash, from: row.row, to: nil) }
+    for move in result.moves { numbers.move(RowKey.hash(move.key), from: move.from, to: move.to) }
+    let new = result.numbered
+    for i in new.indices {
+      if i + 8 < new.count { numbers.prefetch(new[i + 8].copy.hash) }
+      numbers.store(new[i].copy.hash, row: new[i].row)
     }
   }
 
