@@ -29,7 +29,8 @@ final class CacheBudget: Sendable {
   ///   - isReadOnly: whether no rows are cached, and no commits made.
   init(bytes: Int, isReadOnly: Bool = false) {
     total = bytes
-    lookupLimit = isReadOnly ? bytes : bytes / 4
+    // Where there is hardly room for a batch, all of it is for batches.
+    lookupLimit = isReadOnly ? bytes : bytes < 512 << 10 ? 0 : bytes / 4
     commitLimit = (bytes - lookupLimit) / 2
     limit = bytes - lookupLimit - commitLimit
   }
