@@ -105,6 +105,9 @@ final class RowCache: Sendable {
     shards.reduce(0) { $0 + $1.withRows { $0.slabCount * layout.slabBytes } }
   }
 
+  /// Whether a shard may add a slab: until it cannot, no row need leave for another one.
+  var canGrow: Bool { budget.limit - budget.usedBytes >= 2 * layout.slabBytes }
+
   /// Rows in the cache.
   var rowCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.occupiedCount } } }
 

@@ -109,6 +109,7 @@ extension EmbeddingDatabase {
         }
       }
       core.cache.removeAll()
+      core.locations.removeAll()
       openTables.withLock { $0[name] = nil }
     }
   }
@@ -122,7 +123,8 @@ extension EmbeddingDatabase {
       }
       guard let record else { return nil }
       let trees = try openTrees(of: record)
-      let core = try TableCore(name: name, record: record, trees: trees, budget: budget)
+      let core = try TableCore(
+        name: name, record: record, trees: trees, budget: budget, pageSize: environment.pageSize)
       tables[name] = core
       return core
     }
@@ -171,7 +173,8 @@ extension EmbeddingDatabase {
           return (ids, blocks)
         }
         state.withLock { $0.record.nextTable = database.nextTable }
-        let core = try TableCore(name: name, record: record, trees: trees, budget: budget)
+        let core = try TableCore(
+          name: name, record: record, trees: trees, budget: budget, pageSize: environment.pageSize)
         tables[name] = core
         return core
       }

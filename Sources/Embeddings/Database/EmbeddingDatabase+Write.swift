@@ -51,6 +51,7 @@ extension EmbeddingDatabase {
     record.generation += 1
     record.point = point
     let tables = plans.map(\.table)
+    var number: UInt64 = 0
     let results = try environment.write {
       (transaction) throws(EmbeddingError) -> [TableCommit.Result] in
       try checkGeneration(previous, in: transaction)
@@ -63,13 +64,19 @@ extension EmbeddingDatabase {
         results.append(result)
       }
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
+      number = transaction.id
       announce(
-        from: previous, to: record.generation, tables: tables,
+        number, from: previous, to: record.generation, tables: tables,
         changed: zip(changed, results).map { ($0.0.table.number, $0.1.changedBlocks) })
       return results
     }
     try withGate(unless: hasGate) { () throws(EmbeddingError) in
       for (plan, result) in zip(changed, results) { plan.publish(result) }
+      let blocks = Dictionary(
+        uniqueKeysWithValues: zip(changed, results).map {
+          ($0.0.table.number, $0.1.changedBlocks)
+        })
+      for table in tables { table.advance(to: number, changedBlocks: blocks[table.number] ?? []) }
       state.withLock { state in
         state.record.generation = record.generation
         state.record.point = point
@@ -92,15 +99,17 @@ extension EmbeddingDatabase {
     }
   }
 
-  /// Tells the samplers of all tables which blocks a commit changes, before it can be seen; but not
-  /// that of the table `except`, which then finds out by itself, and makes its weights anew.
+  /// Announces a commit to all tables before it can be seen, and tells their samplers which blocks
+  /// it changes; but not that of the table `except`, which then finds out by itself, and makes its
+  /// weights anew.
   ///
   /// Called within a write transaction, where the list of open tables must not be asked: a thread
   /// that opens a table holds it while it waits for the right to write.
   func announce(
-    from previous: UInt64, to next: UInt64, tables: [TableCore],
+    _ transaction: UInt64, from previous: UInt64, to next: UInt64, tables: [TableCore],
     changed: [(table: UInt32, blocks: [Int])], except: UInt32? = nil
   ) {
+    for table in tables { table.locations.expect(transaction) }
     for table in tables where table.number != except {
       let blocks = changed.first { $0.table == table.number }?.blocks ?? []
       table.sampler.noteCommit(from: previous, to: next, changedBlocks: blocks)

@@ -111,7 +111,8 @@ public final class EmbeddingDatabase: Sendable {
     state = Mutex(
       State(record: record, live: record.point, fixed: record.point, openStep: record.point.step))
     // A cache below a few rows would be one that never holds a batch.
-    budget = CacheBudget(bytes: max(options.cacheBudget, 128 << 10))
+    budget = CacheBudget(
+      bytes: max(options.cacheBudget, 128 << 10), isReadOnly: options.isReadOnly)
   }
 
   private static func openMeta(

@@ -146,6 +146,7 @@ struct TableCommit {
     for row in result.numbered {
       table.cache.shards[Int(row.copy.shard)].withRows { $0.markCommitted(row.copy, row: row.row) }
     }
+    table.locations.note(self, result)
     for (number, staged) in staged.enumerated() {
       let shard = table.cache.shards[number]
       var start = 0

@@ -41,7 +41,8 @@ extension EmbeddingTable {
       throw EmbeddingError(
         .budgetTooSmall,
         "A batch of \(ids.count) ids of table \(name) does not fit into the budget of "
-          + "\(database.budget.total) bytes, half of which is for cached rows (one takes "
+          + "\(database.budget.total) bytes, "
+          + "\(database.budget.limit) of which are for cached rows (one takes "
           + "\(cache.layout.rowBytes)). Open the database with a larger budget, or pass smaller "
           + "batches.")
     }

@@ -57,39 +57,71 @@ extension EmbeddingTable {
     }
     guard hasRoom else { return .needsCommit }
     if !scratch.misses.isEmpty {
-      let outcome = try fetchVectors(ids, scratch, into: output, mode: mode)
+      if mode == .serving {
+        try serveVectors(ids, scratch, into: output)
+        return .done
+      }
+      let outcome = try fetchVectors(ids, scratch, into: output)
       guard outcome == .done else { return outcome }
     }
     createAbsent(scratch)
     return .done
   }
 
-  /// Looks up the misses of a batch.
+  /// Looks up the misses of a batch for training: they become cached rows.
   private func fetchVectors(
-    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>,
-    mode: LookupMode
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>
   ) throws(EmbeddingError) -> BatchOutcome {
     let dimension = storage.layout.dimension
-    let isCached = !database.isReadOnly
-    return try fetch(ids, scratch) { rows, i, key, slot, stored in
+    return try fetch(ids, scratch, floatBytes: 4 * dimension) { rows, i, key, slot, stored in
       let target = output + i * dimension
       var slot = slot
-      if slot < 0 && isCached {
-        if let stored {
-          slot = self.insert(key, stored, &rows)
-        } else if mode == .training {
-          slot = self.insertAbsent(key, &rows, scratch)
-          if slot < 0 { return false }
-        }
+      if slot < 0 {
+        slot =
+          stored.map { self.insert(key, $0, &rows) } ?? self.insertAbsent(key, &rows, scratch)
       }
       if slot >= 0 {
-        self.copy(slot, i, &rows, scratch, to: target, mode: mode)
+        self.copy(slot, i, &rows, scratch, to: target, mode: .training)
       } else if let stored {
-        scratch.uncached += isCached ? 1 : 0
-        UnsafeMutableRawPointer(target).copyMemory(
-          from: stored.block.vector(stored.index), byteCount: 4 * dimension)
+        scratch.uncached += 1
+        stored.block.copyVector(stored.index, to: target)
       } else {
-        self.initialVector(target, key: key.key)
+        return false
+      }
+      return true
+    }
+  }
+
+  /// Looks up the misses of a batch for serving: a row that is not to enter the cache is copied
+  /// without a lock, as it stood when it was not found there.
+  private func serveVectors(
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>
+  ) throws(EmbeddingError) {
+    let dimension = storage.layout.dimension
+    let isCached = !database.isReadOnly
+    let doorkeeper = isCached && !cache.canGrow ? core.doorkeeper() : nil
+    _ = try forEachStored(ids, scratch, prefetching: 4 * dimension) { i, stored in
+      let target = output + i * dimension
+      if let stored {
+        stored.block.copyVector(stored.index, to: target)
+        guard isCached, doorkeeper?.admits(scratch.hashes[i]) ?? true else { return true }
+      } else if !isCached {
+        initialVector(target, key: scratch.key(i, of: ids).key)
+        return true
+      }
+      let key = scratch.key(i, of: ids)
+      cache.shards[cache.shardNumber(scratch.hashes[i])].withRows { rows in
+        // A duplicate, or another thread, may have brought it in meanwhile.
+        var slot = rows.find(key)
+        if slot < 0, let stored {
+          slot = insert(key, stored, &rows)
+          if slot < 0 { scratch.uncached += 1 }
+        }
+        if slot >= 0 {
+          copy(slot, i, &rows, scratch, to: target, mode: .serving)
+        } else if stored == nil {
+          initialVector(target, key: key.key)
+        }
       }
       return true
     }
@@ -124,7 +156,7 @@ extension EmbeddingTable {
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       try batch(ids) { (scratch) throws(EmbeddingError) in
         scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
-        return try fetch(ids, scratch) { rows, i, _, slot, stored in
+        return try fetch(ids, scratch, floatBytes: 0) { rows, i, _, slot, stored in
           if slot >= 0 && !isReadOnly {
             let counts = rows.counts(slot)
             output[i] =

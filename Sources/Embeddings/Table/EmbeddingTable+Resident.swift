@@ -9,13 +9,6 @@ enum BatchOutcome {
   case needsCommit
 }
 
-/// A row as it stands in the last commit.
-struct StoredRow {
-  let row: UInt64
-  let block: BlockView
-  let index: Int
-}
-
 extension EmbeddingTable {
   /// What happens to ids that have no row.
   enum Absent {
@@ -55,7 +48,8 @@ extension EmbeddingTable {
     }
     guard hasRoom else { return .needsCommit }
     guard !scratch.misses.isEmpty else { return .done }
-    return try fetch(ids, scratch) { rows, i, key, slot, stored in
+    return try fetch(ids, scratch, floatBytes: 4 * storage.layout.dimension) {
+      rows, i, key, slot, stored in
       var slot = slot
       if slot < 0 {
         if stored == nil && absent == .skip {
@@ -151,41 +145,24 @@ extension EmbeddingTable {
       idBits: key)
   }
 
-  /// Reads the batch's misses from the last commit, in the order of the id tree, and calls `body`
-  /// for each under its shard's lock.
+  /// Reads the batch's misses from the last commit, and calls `body` for each under its shard's lock.
   ///
   /// - Parameter body: gets the shard, the batch position, the key, the row's slot if it is in the
   ///   cache by now or else -1, and the stored row or nil. Returns false to give up for want of room,
   ///   which a row in the cache never does.
   func fetch(
-    _ ids: UnsafeIDs, _ scratch: BatchScratch,
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, floatBytes: Int,
     _ body: (
       _ rows: inout RowShard, _ position: Int, _ key: RowKey, _ slot: Int, _ stored: StoredRow?
     ) -> Bool
   ) throws(EmbeddingError) -> BatchOutcome {
-    let misses = scratch.sortedMisses(by: storage)
-    return try database.environment.read { (transaction) throws(EmbeddingError) in
-      for i in misses {
-        let key = scratch.key(i, of: ids)
-        let shard = cache.shards[cache.shardNumber(scratch.hashes[i])]
-        // A duplicate, or another thread, may have brought it in meanwhile.
-        let isCached = shard.withRows { rows in
-          let slot = rows.find(key)
-          return slot >= 0 && body(&rows, i, key, slot, nil)
-        }
-        if isCached { continue }
-        var stored: StoredRow?
-        if let row = try storage.row(of: key, in: transaction) {
-          let place = storage.layout.place(ofRow: row)
-          let block = try storage.block(place.block, in: transaction)
-          stored = StoredRow(row: row, block: block, index: place.index)
-        }
-        let isDone = shard.withRows { rows in
-          body(&rows, i, key, rows.find(key), stored)
-        }
-        if !isDone { return .needsCommit }
+    let isDone = try forEachStored(ids, scratch, prefetching: floatBytes) { i, stored in
+      // A duplicate, or another thread, may have brought it in meanwhile.
+      let key = scratch.key(i, of: ids)
+      return cache.shards[cache.shardNumber(scratch.hashes[i])].withRows { rows in
+        body(&rows, i, key, rows.find(key), stored)
       }
-      return .done
     }
+    return isDone ? .done : .needsCommit
   }
 }
