@@ -96,13 +96,13 @@ extension RowBatch {
       throw EmbeddingError(
         .invalidArgument, "The columns of a batch to import differ in length.")
     }
-    if let bad = vectors.firstIndex(where: { !$0.isFinite }) {
+    if let bad = vectors.withUnsafeBufferPointer({ firstNonFinite($0) }) {
       throw EmbeddingError(
         .invalidArgument,
         "The vector of id \(ids[bad / dimension]) holds \(vectors[bad]) at element "
           + "\(bad % dimension); nothing was imported.")
     }
-    if let bad = slots.firstIndex(where: { !$0.isFinite }) {
+    if let bad = slots.withUnsafeBufferPointer({ firstNonFinite($0) }) {
       throw EmbeddingError(
         .invalidArgument,
         "The optimizer slots of id \(ids[bad / slotCount]) hold \(slots[bad]) at element "

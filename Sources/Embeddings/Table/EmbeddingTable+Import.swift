@@ -26,9 +26,10 @@ extension EmbeddingTable {
         var batch = RowBatch(
           idType: storage.idType, dimension: storage.layout.dimension,
           slotCount: storage.layout.slotCount)
+        let batchRows = record.configuration.importBatchRows
         while true {
           batch.removeAll()
-          guard try source(&batch, TableImport.batchRows) else { break }
+          guard try source(&batch, batchRows) else { break }
           try importer.add(batch, in: transaction)
         }
         return try importer.finish(in: transaction)
