@@ -124,39 +124,30 @@ struct ImportedIDs: ~Copyable {
   /// Moves all ids into the id tree, which holds none of them yet.
   mutating func enter(in transaction: borrowing WriteTransaction) throws(EmbeddingError) {
     guard !keys.isEmpty else { return }
-    // The index is done with: its memory serves the sorting.
+    // The index is done with.
     places = []
     let isEmpty = try transaction.statistics(of: storage.ids).entries == 0
-    let order = sorted()
-    var value: [UInt8] = []
-    var written = 0
-    var start = 0
-    while start < order.count {
-      let treeKey = order[start].key
-      var end = start + 1
-      while end < order.count, order[end].key == treeKey { end += 1 }
-      value.removeAll(keepingCapacity: true)
-      // Ids of one hash share an entry.
-      if storage.idType == .bytes, !isEmpty,
-        let there = try transaction.get(treeKey, in: storage.ids)
-      {
-        value.append(contentsOf: there)
+    var parts = parts()
+    radixSort(&parts[0])
+    for k in parts.indices {
+      // One part is entered while the next is sorted.
+      var (part, next): ([KeyedIndex], [KeyedIndex]) = ([], [])
+      swap(&part, &parts[k])
+      if k + 1 < parts.count { swap(&next, &parts[k + 1]) }
+      var failure: EmbeddingError?
+      func sort() { radixSort(&next) }
+      func enter() {
+        do throws(EmbeddingError) {
+          if isEmpty {
+            try append(part, in: transaction)
+          } else {
+            try merge(part, in: transaction)
+          }
+        } catch { failure = error }
       }
-      for k in start..<end { append(Int(order[k].index), to: &value) }
-      try value.withBytes { (value) throws(EmbeddingError) in
-        if isEmpty {
-          try transaction.append(treeKey, value, in: storage.ids)
-        } else {
-          try transaction.put(treeKey, value, in: storage.ids)
-        }
-      }
-      // A run that is appended fills its pages; another may change one for each id.
-      written += isEmpty ? value.count + 16 : 4096
-      if written >= (isEmpty ? 16 << 20 : 128 << 20) {
-        try transaction.writeAhead(storage.ids)
-        written = 0
-      }
-      start = end
+      concurrently(sort, enter)
+      if let failure { throw failure }
+      if k + 1 < parts.count { swap(&next, &parts[k + 1]) }
     }
     firstRow += UInt64(keys.count)
     keys.removeAll()
@@ -165,18 +156,70 @@ struct ImportedIDs: ~Copyable {
     places = [UInt32](repeating: 0, count: 1 << 10)
   }
 
-  /// The ids in the order of the tree; those of one key in the order of their rows.
-  private func sorted() -> [KeyedIndex] {
-    var order: [KeyedIndex] = []
-    order.reserveCapacity(keys.count)
+  /// The ids in eight parts, each of lower tree keys than the next, and in the order of their rows.
+  private func parts() -> [[KeyedIndex]] {
+    var parts = [[KeyedIndex]](repeating: [], count: 8)
+    for k in parts.indices { parts[k].reserveCapacity(keys.count / 7) }
     for (index, key) in keys.enumerated() {
-      order.append(KeyedIndex(key: storage.treeKey(key), index: UInt32(index)))
+      let treeKey = storage.treeKey(key)
+      parts[Int(treeKey >> 61)].append(KeyedIndex(key: treeKey, index: UInt32(index)))
     }
-    radixSort(&order)
-    return order
+    return parts
   }
 
-  private func append(_ index: Int, to value: inout [UInt8]) {
+  /// Appends the entries of a part to a tree that holds nothing above it.
+  private borrowing func append(
+    _ part: [KeyedIndex], in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    var value: [UInt8] = []
+    try transaction.withAppender(storage.ids) { (appender) throws(EmbeddingError) in
+      var start = 0
+      while start < part.count {
+        let end = endOfRun(part, start)
+        value.removeAll(keepingCapacity: true)
+        for k in start..<end { append(Int(part[k].index), to: &value) }
+        try value.withBytes { (value) throws(EmbeddingError) in
+          try appender.append(part[start].key, value)
+        }
+        start = end
+      }
+    }
+    try transaction.writeAhead(storage.ids)
+  }
+
+  /// Puts the entries of a part among those of the tree.
+  private borrowing func merge(
+    _ part: [KeyedIndex], in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    var value: [UInt8] = []
+    var start = 0
+    var puts = 0
+    while start < part.count {
+      let end = endOfRun(part, start)
+      let treeKey = part[start].key
+      value.removeAll(keepingCapacity: true)
+      if storage.idType == .bytes, let there = try transaction.get(treeKey, in: storage.ids) {
+        value.append(contentsOf: there)
+      }
+      for k in start..<end { append(Int(part[k].index), to: &value) }
+      try value.withBytes { (value) throws(EmbeddingError) in
+        try transaction.put(treeKey, value, in: storage.ids)
+      }
+      start = end
+      // Each may have changed a page.
+      puts += 1
+      if puts % 16_384 == 0 { try transaction.writeAhead(storage.ids) }
+    }
+  }
+
+  /// The end of the ids of one key, which share an entry, from `start` on.
+  private borrowing func endOfRun(_ part: [KeyedIndex], _ start: Int) -> Int {
+    var end = start + 1
+    while end < part.count, part[end].key == part[start].key { end += 1 }
+    return end
+  }
+
+  private borrowing func append(_ index: Int, to value: inout [UInt8]) {
     let row = firstRow + UInt64(index)
     switch storage.idType {
     case .int64:

@@ -68,8 +68,17 @@ struct ImportedValues {
     return frequency
   }
 
+  /// Replaces row `index` of the block by row `i` of the batch. Returns the change of its frequency.
+  func replace(
+    _ block: inout BlockBuffer, _ index: Int, _ rows: UnsafeRows, _ i: Int
+  ) -> UInt64 {
+    let (key, frequency) = (block.view(number: 0).key(index), block.view(number: 0).frequency(index))
+    defer { setFloats(rows, i..<i + 1, in: &block, index: index) }
+    return setFixed(rows, i, key: key, in: &block, index: index, replacing: frequency)
+  }
+
   /// Sets key and metadata of a row from row `i` of the batch. Returns the change of its frequency.
-  func setFixed(
+  private func setFixed(
     _ rows: UnsafeRows, _ i: Int, key: UInt64, in block: inout BlockBuffer, index: Int,
     replacing oldFrequency: UInt64 = 0
   ) -> UInt64 {
@@ -80,7 +89,7 @@ struct ImportedValues {
   }
 
   /// Sets vectors and slots of rows side by side from rows `range` of the batch.
-  func setFloats(
+  private func setFloats(
     _ rows: UnsafeRows, _ range: Range<Int>, in block: inout BlockBuffer, index: Int
   ) {
     let layout = block.layout

@@ -81,6 +81,14 @@ extension RowBatch {
   borrowing func check(
     against configuration: TableConfiguration, table: String
   ) throws(EmbeddingError) {
+    try checkColumns(against: configuration, table: table)
+    try checkFinite()
+  }
+
+  /// Refuses a batch to import that does not fit its table, or whose columns differ in length.
+  borrowing func checkColumns(
+    against configuration: TableConfiguration, table: String
+  ) throws(EmbeddingError) {
     guard dimension == configuration.dimension, ids.type == configuration.idType else {
       throw EmbeddingError(
         .configurationMismatch,
@@ -96,6 +104,10 @@ extension RowBatch {
       throw EmbeddingError(
         .invalidArgument, "The columns of a batch to import differ in length.")
     }
+  }
+
+  /// Refuses a batch to import that holds values that are not finite.
+  borrowing func checkFinite() throws(EmbeddingError) {
     if let bad = vectors.withUnsafeBufferPointer({ firstNonFinite($0) }) {
       throw EmbeddingError(
         .invalidArgument,

@@ -21,18 +21,9 @@ extension EmbeddingTable {
       try database.commitAlone(as: database.state.withLock { $0.live })
       let (summary, record) = try database.writeTable(core) {
         (transaction, record) throws(EmbeddingError) in
-        var importer = TableImport(table: core, record: record, options: options)
-        let source = try makeSource()
-        var batch = RowBatch(
-          idType: storage.idType, dimension: storage.layout.dimension,
-          slotCount: storage.layout.slotCount)
-        let batchRows = record.configuration.importBatchRows
-        while true {
-          batch.removeAll()
-          guard try source(&batch, batchRows) else { break }
-          try importer.add(batch, in: transaction)
-        }
-        return try importer.finish(in: transaction)
+        var importer = try TableImport(
+          table: core, record: record, options: options, in: transaction)
+        return try importer.run(try makeSource(), in: transaction)
       }
       // The cache holds only rows that were committed, some of which have changed.
       cache.removeAll()

@@ -3,17 +3,6 @@ package import StorageBase
 
 /// What loading many values at once needs.
 extension WriteTransaction {
-  /// Makes room for a value of `count` bytes under a key above all others, for the caller to fill
-  /// before the next write. What it holds until then is undefined; it stands at any address.
-  ///
-  /// Saves the copy that `append` makes, and packs the pages full as it does. Throws
-  /// `.invalidArgument` where the key is not above all others.
-  package func appendReserving(
-    _ key: UInt64, count: Int, in database: NamedDatabase
-  ) throws(EmbeddingError) -> UnsafeMutableRawBufferPointer {
-    try reserve(key, count: count, in: database, flags: MDB_RESERVE | MDB_APPEND)
-  }
-
   /// Writes the pages changed so far to the file, ahead of the commit, frees their memory, and lets
   /// the disk begin with them. The commit stays what decides: until then nothing of it can be seen.
   ///

@@ -55,19 +55,13 @@ package struct WriteTransaction: ~Copyable, ReadableTransaction {
   package func reserve(
     _ key: UInt64, count: Int, in database: NamedDatabase
   ) throws(EmbeddingError) -> UnsafeMutableRawBufferPointer {
-    try reserve(key, count: count, in: database, flags: MDB_RESERVE)
-  }
-
-  func reserve(
-    _ key: UInt64, count: Int, in database: NamedDatabase, flags: Int32
-  ) throws(EmbeddingError) -> UnsafeMutableRawBufferPointer {
     precondition(database.hasIntegerKeys, "the named database has byte-string keys")
     try handle.check(database)
     var key = key
     var value = MDB_val(mv_size: count, mv_data: nil)
     let code = withUnsafeMutableBytes(of: &key) { bytes in
       var key = MDB_val(mv_size: bytes.count, mv_data: bytes.baseAddress)
-      return mdb_put(handle.raw, database.dbi, &key, &value, UInt32(flags))
+      return mdb_put(handle.raw, database.dbi, &key, &value, UInt32(MDB_RESERVE))
     }
     try state.check(code, "writing a value")
     return UnsafeMutableRawBufferPointer(start: value.mv_data, count: count)
