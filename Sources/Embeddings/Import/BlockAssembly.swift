@@ -20,11 +20,13 @@ final class BlockAssembly {
   private var keys: [UInt64] = []
   private var fresh: [UInt32] = []
 
-  init(storage: TableStorage, values: ImportedValues, rowCount: UInt64) {
+  init(
+    storage: TableStorage, values: ImportedValues, limits: ImportLimits, rowCount: UInt64
+  ) {
     self.storage = storage
     self.values = values
     self.rowCount = rowCount
-    ids = ImportedIDs(storage: storage, firstRow: rowCount)
+    ids = ImportedIDs(storage: storage, limits: limits, firstRow: rowCount)
     blocks = PreparedBlocks(layout: storage.layout)
     tail = BlockBuffer(layout: storage.layout)
   }
@@ -35,8 +37,7 @@ final class BlockAssembly {
     tailNumber = block.number
   }
 
-  /// Takes in rows `range` of a batch, at most ``ImportedIDs/mostAdded``, but for those whose ids
-  /// are in the tree.
+  /// Takes in rows `range` of a batch, but for those whose ids are in the tree.
   ///
   /// - Parameter unknown: the positions of ids that are not in the tree, rising; nil for all.
   func add(

@@ -11,14 +11,8 @@ import StorageBase
 /// An id costs 8 bytes, 8 to 16 in the index, 32 for a moment while the run is sorted, and in a
 /// table of byte-string ids its length and 8 bytes.
 struct ImportedIDs: ~Copyable {
-  /// A run has this many ids at most: 224 MiB for Int64 ids while it is sorted.
-  static let mostIDs = 1 << 22
-  /// The bytes of a run's ids are about this many at most: a batch more.
-  static let mostBytes = 64 << 20
-  /// Ids that may be added at a time.
-  static let mostAdded = 1 << 16
-
   private let storage: TableStorage
+  private let limits: ImportLimits
   /// The row of the first id here; the others follow.
   private var firstRow: UInt64
   /// The ids' keys, in the order of their rows.
@@ -29,16 +23,15 @@ struct ImportedIDs: ~Copyable {
   /// Index of an id + 1 in the low 24 bits, 8 bits of its hash above them; 0 where there is none.
   private var places: [UInt32]
 
-  init(storage: TableStorage, firstRow: UInt64) {
+  init(storage: TableStorage, limits: ImportLimits, firstRow: UInt64) {
     self.storage = storage
+    self.limits = limits
     self.firstRow = firstRow
     places = [UInt32](repeating: 0, count: 1 << 10)
   }
 
-  var count: Int { keys.count }
-
   /// Whether the run must go into the tree before ids are added.
-  var isFull: Bool { keys.count >= Self.mostIDs || bytes.count >= Self.mostBytes }
+  var isFull: Bool { keys.count >= limits.idCount || bytes.count >= limits.idBytes }
 
   private func bytes(_ index: Int) -> Range<Int> {
     (index == 0 ? 0 : ends[index - 1])..<ends[index]
@@ -51,7 +44,7 @@ struct ImportedIDs: ~Copyable {
   ///
   /// - Parameters:
   ///   - keys: the keys of the batch's ids from `first` on.
-  ///   - positions: at most `mostAdded` positions in the batch, rising.
+  ///   - positions: positions in the batch, rising.
   mutating func add(
     _ ids: UnsafeIDs, keys batchKeys: [UInt64], first: Int, positions: [UInt32],
     fresh: inout [UInt32]
@@ -171,17 +164,27 @@ struct ImportedIDs: ~Copyable {
   private borrowing func append(
     _ part: [KeyedIndex], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    var value: [UInt8] = []
     try transaction.withAppender(storage.ids) { (appender) throws(EmbeddingError) in
-      var start = 0
-      while start < part.count {
-        let end = endOfRun(part, start)
-        value.removeAll(keepingCapacity: true)
-        for k in start..<end { append(Int(part[k].index), to: &value) }
-        try value.withBytes { (value) throws(EmbeddingError) in
-          try appender.append(part[start].key, value)
+      switch storage.idType {
+      case .int64:
+        for element in part {
+          let row = (firstRow + UInt64(element.index)).littleEndian
+          try withUnsafePointer(to: row) { (row) throws(EmbeddingError) in
+            try appender.append(element.key, UnsafeRawBufferPointer(start: row, count: 8))
+          }
         }
-        start = end
+      case .bytes:
+        var value: [UInt8] = []
+        var start = 0
+        while start < part.count {
+          let end = endOfRun(part, start)
+          value.removeAll(keepingCapacity: true)
+          for k in start..<end { append(Int(part[k].index), to: &value) }
+          try value.withBytes { (value) throws(EmbeddingError) in
+            try appender.append(part[start].key, value)
+          }
+          start = end
+        }
       }
     }
     try transaction.writeAhead(storage.ids)

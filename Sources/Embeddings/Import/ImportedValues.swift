@@ -72,7 +72,9 @@ struct ImportedValues {
   func replace(
     _ block: inout BlockBuffer, _ index: Int, _ rows: UnsafeRows, _ i: Int
   ) -> UInt64 {
-    let (key, frequency) = (block.view(number: 0).key(index), block.view(number: 0).frequency(index))
+    let (key, frequency) = (
+      block.view(number: 0).key(index), block.view(number: 0).frequency(index)
+    )
     defer { setFloats(rows, i..<i + 1, in: &block, index: index) }
     return setFixed(rows, i, key: key, in: &block, index: index, replacing: frequency)
   }

@@ -7,11 +7,9 @@ import Synchronization
 /// Two threads share the work: while one lays a batch out in blocks (``BlockAssembly``), the one
 /// that called writes the blocks of the batch before and asks the source for the next.
 struct TableImport: ~Copyable {
-  /// Blocks are written ahead of the commit whenever there are so many bytes of them.
-  static let bytesAhead = 32 << 20
-
   private let storage: TableStorage
   private let options: ImportOptions
+  private let limits: ImportLimits
   private var record: TableRecord
   /// The rows that the table had before: those with a lower number are not from this import.
   private let countBefore: UInt64
@@ -28,16 +26,18 @@ struct TableImport: ~Copyable {
   private var met: [UInt64] = []
 
   init(
-    table: TableCore, record: TableRecord, options: ImportOptions,
+    table: TableCore, record: TableRecord, options: ImportOptions, limits: ImportLimits,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     storage = table.storage
     self.options = options
+    self.limits = limits
     self.record = record
     countBefore = record.rowCount
     values = ImportedValues(
       initialSlots: table.state.withLock { $0.initialSlots }, step: options.step)
-    assembly = BlockAssembly(storage: storage, values: values, rowCount: record.rowCount)
+    assembly = BlockAssembly(
+      storage: storage, values: values, limits: limits, rowCount: record.rowCount)
     blocks = PreparedBlocks(layout: storage.layout)
     blockCount = storage.layout.blockCount(rows: record.rowCount)
     let end = storage.layout.place(ofRow: record.rowCount)
@@ -50,7 +50,7 @@ struct TableImport: ~Copyable {
   mutating func run(
     _ source: RowSource, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
-    let limit = record.configuration.importBatchRows
+    let limit = limits.batchRows(record.configuration)
     var current = RowBatch(
       idType: storage.idType, dimension: storage.layout.dimension,
       slotCount: storage.layout.slotCount)
@@ -63,7 +63,7 @@ struct TableImport: ~Copyable {
       // A source gives as many rows as it was asked for, or fewer; if not, they are taken in parts.
       var start = 0
       repeat {
-        let end = min(start + ImportedIDs.mostAdded, current.count)
+        let end = min(start + limits.partRows, current.count)
         let isLast = end == current.count
         try add(current, start..<end, in: transaction) { () throws(EmbeddingError) in
           guard isLast else { return }
@@ -226,7 +226,7 @@ struct TableImport: ~Copyable {
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     bytesWritten += storage.layout.byteCount
-    guard bytesWritten >= Self.bytesAhead else { return }
+    guard bytesWritten >= limits.bytesAhead else { return }
     bytesWritten = 0
     try transaction.writeAhead(storage.blocks)
   }
@@ -245,13 +245,5 @@ struct TableImport: ~Copyable {
     summary.inserted = assembly.inserted
     summary.duplicates += assembly.duplicates
     return (summary, record)
-  }
-}
-
-extension TableConfiguration {
-  /// The rows to ask the source of an import for at a time: 4 MiB of them, or one.
-  var importBatchRows: Int {
-    let rowSize = BlockLayout.rowFixedSize + 4 * (dimension + slotCount)
-    return max(1, min(32_768, (4 << 20) / rowSize))
   }
 }
