@@ -120,7 +120,7 @@ extension MemoryEmbeddingStore {
       var importer = MemoryImport(rows: rows, options: options)
       while true {
         batch.removeAll()
-        guard try source(&batch, TableImport.batchRows) else { break }
+        guard try source(&batch, ImportLimits().batchRows(configuration)) else { break }
         try batch.check(against: configuration, table: "the store")
         try importer.add(batch)
       }
