@@ -45,7 +45,7 @@ struct KeyFilter: Sendable {
   @inline(__always)
   private func place(_ key: UInt64) -> (line: Int, probe: UInt32) {
     let hash = mix64(key)
-    return (8 * Int((hash >> 32) * lines >> 32), UInt32(truncatingIfNeeded: hash))
+    return (8 * Int(((hash >> 32) &* lines) >> 32), UInt32(truncatingIfNeeded: hash))
   }
 
   @inline(__always)

@@ -44,16 +44,19 @@ final class BlockCache: Sendable {
       while byteCount + value.byteCount > budget, !entries.isEmpty { evictOne() }
       guard value.byteCount <= budget else { return }
       places[key] = entries.count
-      entries.append(Entry(key: key, value: value, isUsed: false))
+      // A page serves many more lookups than a block.
+      let isPage = if case .page = key { true } else { false }
+      entries.append(Entry(key: key, value: value, isUsed: isPage))
       byteCount += value.byteCount
     }
 
     private mutating func evictOne() {
       while true {
         if hand >= entries.count { hand = 0 }
+        defer { hand += 1 }
+        // The last entry, often the newest, takes the place of the one removed: the hand passes it.
         guard entries[hand].isUsed else { return remove(hand) }
         entries[hand].isUsed = false
-        hand += 1
       }
     }
 
