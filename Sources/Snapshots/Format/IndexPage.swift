@@ -3,7 +3,7 @@ import StorageBase
 /// The frame after a run of blocks: where each of them stands, what it begins with, and a filter of
 /// all their keys.
 struct IndexPage: Sendable {
-  struct Entry: Sendable {
+  struct Entry: Sendable, Equatable {
     /// The key of the block's first row.
     var firstKey: UInt64
     /// The checksum of the block's header.

@@ -51,11 +51,37 @@ extension SnapshotReader {
     let place = Place(
       path, offset, "block \(index) of page \(pageIndex) of \(layout.kind.noun)")
     let bytes = try file.bytes(at: offset, entry.length(of: columns))
+    let header = try header(bytes, index, of: page, layout, at: place)
+    let headerLength = layout.headerLength
+    return try bytes.withBytes { (bytes) throws(EmbeddingError) -> DecodedBlock in
+      try decoder.decode(
+        header, UnsafeRawBufferPointer(rebasing: bytes[headerLength...]), columns: columns,
+        at: place)
+    }
+  }
+
+  /// Reads and checks the header of a block alone.
+  func loadHeader(
+    _ index: Int, of page: LoadedPage, _ pageIndex: Int, _ layout: BlockLayout
+  ) throws(EmbeddingError) -> BlockHeader {
+    let offset = page.offsets[index]
+    let bytes = try file.bytes(
+      at: offset, min(layout.headerLength, Int(page.page.entries[index].length)))
+    return try header(
+      bytes, index, of: page, layout,
+      at: Place(path, offset, "block \(index) of page \(pageIndex) of \(layout.kind.noun)"))
+  }
+
+  /// The header that a block, or its beginning, starts with; it must be the one that the index names.
+  private func header(
+    _ bytes: [UInt8], _ index: Int, of page: LoadedPage, _ layout: BlockLayout, at place: Place
+  ) throws(EmbeddingError) -> BlockHeader {
+    let entry = page.page.entries[index]
     let headerLength = layout.headerLength
     guard bytes.count >= headerLength else { throw place.damaged("it is shorter than its header") }
     let (header, checksum) = try BlockHeader.decode(
       Array(bytes[..<headerLength]), layout: layout, rowsPerBlock: rowsPerBlock,
-      seed: Frame.seed(header: headerChecksum, offset: offset), at: place)
+      seed: Frame.seed(header: headerChecksum, offset: page.offsets[index]), at: place)
     func length(_ columns: SnapshotColumns) -> Int {
       headerLength + header.payloadLength(ofFirst: layout.partCount(of: columns))
     }
@@ -64,10 +90,6 @@ extension SnapshotReader {
       length(.metadata) == Int(entry.metadataLength), length(.vectors) == Int(entry.lookupLength),
       length(.all) == Int(entry.length)
     else { throw place.damaged("it is not the one that the index names") }
-    return try bytes.withBytes { (bytes) throws(EmbeddingError) -> DecodedBlock in
-      try decoder.decode(
-        header, UnsafeRawBufferPointer(rebasing: bytes[headerLength...]), columns: columns,
-        at: place)
-    }
+    return header
   }
 }

@@ -45,8 +45,16 @@ package final class SnapshotReader: Sendable {
   ///
   /// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for what is not a snapshot, or one of
   ///   another version; ``EmbeddingError/Code/corruption`` for a damaged one.
-  package init(
+  package convenience init(
     path: String, options: SnapshotReaderOptions = SnapshotReaderOptions()
+  ) throws(EmbeddingError) {
+    try self.init(path: path, options: options, acceptsAllSections: false)
+  }
+
+  /// The same; with `acceptsAllSections` for what looks at files without making use of them.
+  init(
+    path: String, options: SnapshotReaderOptions = SnapshotReaderOptions(),
+    acceptsAllSections: Bool
   ) throws(EmbeddingError) {
     let file = try RandomAccessFile(path: path)
     self.file = file
@@ -75,14 +83,9 @@ package final class SnapshotReader: Sendable {
       throw place.damaged("it is not the one that the footer names")
     }
     let unknown = directory.sections.first {
-      $0.isRequired && !options.knownSections.contains($0.name)
+      !acceptsAllSections && $0.isRequired && !options.knownSections.contains($0.name)
     }
-    if let unknown {
-      throw EmbeddingError(
-        .unsupportedFormat,
-        "\(path) has the section '\(unknown.name)', without which it must not be read, and which "
-          + "this library does not know. Use a newer one.")
-    }
+    if let unknown { throw unknownSection(unknown.name, file: path) }
     description = header.description
     rowsPerBlock = header.rowsPerBlock
     checksum = footerChecksum
@@ -145,4 +148,12 @@ extension RandomAccessFile {
     }
     return bytes
   }
+}
+
+/// The error for a section that must be understood, and is not.
+func unknownSection(_ name: String, file: String) -> EmbeddingError {
+  EmbeddingError(
+    .unsupportedFormat,
+    "\(file) has the section '\(name)', without which it must not be read, and which this library "
+      + "does not know. Use a newer one.")
 }

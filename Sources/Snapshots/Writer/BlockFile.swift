@@ -86,6 +86,43 @@ struct BlockFile: ~Copyable {
     blocksLength = 0
   }
 
+  /// Writes a section in pieces.
+  mutating func writeSection(
+    _ name: String, isRequired: Bool, _ content: UnsafeRawBufferPointer
+  ) throws(EmbeddingError) {
+    guard directory.sections.count < Limits.sections,
+      !directory.sections.contains(where: { $0.name == name })
+    else {
+      throw EmbeddingError(
+        .invalidArgument,
+        "A snapshot has up to \(Limits.sections) sections, each with another name; '\(name)' is not "
+          + "possible.")
+    }
+    var section = Directory.Section(name: name, isRequired: isRequired)
+    section.contentLength = UInt64(content.count)
+    let start = file.offset
+    let compressor = Compressor()
+    let frame = Scratch()
+    var checksums: [UInt64] = []
+    for position in stride(from: 0, to: content.count, by: Limits.sectionPieceBytes) {
+      let end = min(content.count, position + Limits.sectionPieceBytes)
+      frame.count = 0
+      let part = compressor.append(
+        UnsafeRawBufferPointer(rebasing: content[position..<end]), to: frame)
+      let piece = SectionPiece(
+        section: UInt32(directory.sections.count), number: UInt32(checksums.count),
+        contentLength: UInt32(end - position), part: part
+      ).encoded(seed: seed)
+      try file.write(piece.bytes)
+      try file.write(RawSpan(_unsafeBytes: frame.bytes))
+      checksums.append(piece.checksum)
+    }
+    section.storedLength = UInt64(file.offset - start)
+    section.pieceCount = UInt32(checksums.count)
+    section.checksum = sectionChecksum(checksums)
+    directory.sections.append(section)
+  }
+
   /// Writes directory and footer, and commits the file.
   mutating func finish() throws(EmbeddingError) -> SnapshotSummary {
     let offset = UInt64(file.offset)

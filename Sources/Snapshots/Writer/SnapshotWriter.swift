@@ -50,7 +50,13 @@ package final class SnapshotWriter {
   package func append(_ rows: borrowing RowBatch) throws(EmbeddingError) {
     try enter(.rows)
     try rows.check(description, kind: .rows)
-    try append(rows, .rows)
+    try append(rows, 0..<rows.count, .rows)
+  }
+
+  /// Appends rows `range` of a batch that was read from a snapshot of the same kind.
+  func append(_ rows: borrowing RowBatch, _ range: Range<Int>) throws(EmbeddingError) {
+    try enter(.rows)
+    try append(rows, range, .rows)
   }
 
   /// Appends `count` rows that `gather` fetches, in the threads that compress, a block at a time and
@@ -72,7 +78,7 @@ package final class SnapshotWriter {
         var rows = emptyBatch()
         try gather(start..<end, &rows)
         try rows.check(description, kind: .rows, count: end - start)
-        try append(rows, .rows)
+        try append(rows, 0..<rows.count, .rows)
       }
       start = end
     }
@@ -86,7 +92,7 @@ package final class SnapshotWriter {
     var rows = emptyBatch()
     rows.ids = copy ids
     try rows.check(description, kind: .deletions)
-    try append(rows, .deletions)
+    try append(rows, 0..<rows.count, .deletions)
   }
 
   /// Writes what is left, makes the file durable, and gives it its name.
@@ -119,13 +125,15 @@ extension SnapshotWriter {
     stage = next
   }
 
-  private func append(_ rows: borrowing RowBatch, _ kind: BlockKind) throws(EmbeddingError) {
-    var start = 0
-    while start < rows.count {
+  private func append(
+    _ rows: borrowing RowBatch, _ range: Range<Int>, _ kind: BlockKind
+  ) throws(EmbeddingError) {
+    var start = range.lowerBound
+    while start < range.upperBound {
       let job = try vacantJob()
       if !job.isFilling { job.begin(kind) }
       let room = rowsPerBlock - received % rowsPerBlock
-      let limit = min(rows.count, start + room)
+      let limit = min(range.upperBound, start + room)
       let end = rows.ids.end(ofBlockFrom: start, to: limit, holding: job.rows.ids.bytes.count)
       if end > start { job.rows.append(contentsOf: rows, start..<end) }
       received += end - start
