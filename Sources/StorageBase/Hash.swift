@@ -22,6 +22,11 @@ package func xxh3(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
   XXH3_64bits_withSeed(bytes.baseAddress, bytes.count, seed)
 }
 
+/// The 64-bit XXH64 of `bytes`: what the content checksum of a Zstandard frame is taken from.
+package func xxh64(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+  XXH64(bytes.baseAddress, bytes.count, 0)
+}
+
 /// The finalizer of SplitMix64 (Steele, Lea, Flood, 2014): a bijection of 64-bit integers in which
 /// every input bit reaches every output bit.
 @inlinable

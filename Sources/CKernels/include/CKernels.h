@@ -103,6 +103,17 @@ void ck_copy_rows(const float *_Nonnull const *_Nonnull rows,
 void ck_uniform(float *_Nonnull vector, size_t count, uint64_t state, float center, float half,
                 float low, float high);
 
+// Byte planes.
+
+/// Splits `count` little-endian elements of `width` bytes into planes: byte p of element i goes to
+/// `planes[p*count + i]`. Unaligned addresses are fine; the two must not overlap.
+void ck_split_planes(const void *_Nonnull elements, size_t count, size_t width,
+                     uint8_t *_Nonnull planes);
+
+/// The way back: byte p of element i comes from `planes[p*count + i]`.
+void ck_join_planes(const uint8_t *_Nonnull planes, size_t count, size_t width,
+                    void *_Nonnull elements);
+
 // Instruction sets.
 
 /// The instruction sets that kernels exist for.

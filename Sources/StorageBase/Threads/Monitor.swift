@@ -8,7 +8,7 @@
 
 /// A state and the lock that guards it, on whose changes threads can wait.
 ///
-/// `Mutex` has no condition variable, and gates need one. The state is
+/// For what `Mutex` cannot do, having no condition variable: gates and queues of work. The state is
 /// reached through the lock only.
 ///
 /// `@unchecked Sendable`: `storage` is read and written with the lock held, nowhere else.
