@@ -65,22 +65,15 @@ final class RowCache: Sendable {
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }
 
-  // Memory for the copies that commits write, kept from one to the next.
-  private let spares = Mutex<[StagedRows]>([])
-
-  func takeSpare() -> StagedRows {
-    spares.withLock { $0.popLast() } ?? StagedRows(rowFloats: layout.rowFloats)
-  }
-
-  func giveSpare(_ staged: StagedRows) {
-    staged.removeAll()
-    spares.withLock { $0.append(staged) }
-  }
-
   /// Fixes the changed rows for a commit, while no batch is at work.
   func fix() {
     for shard in shards { shard.withRows { $0.fix() } }
     resetChangedBlocks()
+  }
+
+  /// Begins to commit the rows that were fixed.
+  func beginCommit() {
+    for shard in shards { shard.withRows { $0.beginCommit() } }
   }
 
   /// Takes that back, before the commit has begun.
@@ -112,7 +105,7 @@ final class RowCache: Sendable {
   var rowCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.occupiedCount } } }
 
   /// Rows that changed since a commit was last asked for.
-  var dirtyCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.dirtySlots.count } } }
+  var dirtyCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.dirty.slots.count } } }
 
   /// Rows that must stay in the cache: changed ones, and those of a commit under way.
   var heldCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.heldCount } } }
@@ -120,7 +113,6 @@ final class RowCache: Sendable {
   /// Forgets every row; those that wait for a commit too.
   func removeAll() {
     for shard in shards { shard.withRows { $0.removeAllRows() } }
-    spares.withLock { $0 = [] }
     resetChangedBlocks()
   }
 }

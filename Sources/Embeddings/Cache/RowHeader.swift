@@ -39,14 +39,13 @@ struct RowHeader {
     static let deleted = Flags(rawValue: 4)
     /// Last step and frequency are too large for the header, and stand beside it.
     static let wide = Flags(rawValue: 8)
-    /// The row differs from the last commit, which the next one has to write. Two bits, which take
-    /// turns: one for changes up to the point that a commit was asked for, one for those after it.
+    /// The row differs from the last commit. Three flags, which take turns: for rows that the commit
+    /// under way writes, for those of the one that waits, and for those that changed since.
     static let dirtyA = Flags(rawValue: 16)
     static let dirtyB = Flags(rawValue: 32)
-    /// A commit under way writes the row.
-    static let pinned = Flags(rawValue: 64)
+    static let dirtyC = Flags(rawValue: 64)
     /// Any of these keeps a row in the cache.
-    static let held: Flags = [.dirtyA, .dirtyB, .pinned]
+    static let held: Flags = [.dirtyA, .dirtyB, .dirtyC]
   }
 
   var flags: Flags {

@@ -1,33 +1,46 @@
+import CKernels
 import StorageBase
 
 /// Rows that a commit has to write.
 ///
 /// A changed row is marked *dirty*. Where a commit is asked for, the dirty rows are *fixed*: their
-/// state at that moment is what the commit writes, though training goes on at once. The commit
-/// copies them one after the other (`stageFixed`); a row that is about to change before its turn is
-/// copied just then (`markDirty`). Once copied, a row is *pinned*: it stays in the cache until the
-/// commit has ended, since the last commit knows only an older state of it.
+/// state at that moment is what the commit writes, though training goes on at once. They wait until
+/// no other commit is under way, and then it is their turn. A fixed row that is about to change is
+/// copied first (`markDirty`); all others are written from where they stand. What a commit writes
+/// stays in the cache until it has ended, since the last commit knows only an older state of it.
+///
+/// Of the three flags a row has at most one: to be dirty again, a fixed row is copied.
 extension RowShard {
   /// Notes that a row is about to differ from the last commit. To be called before it changes.
   @inline(__always)
   mutating func markDirty(_ slot: Int) {
     let flags = header(slot).pointee.flags
-    if !flags.contains(dirtyFlag) { markNewlyDirty(slot, flags) }
+    if !flags.contains(dirty.flag) { markNewlyDirty(slot, flags) }
   }
 
   private mutating func markNewlyDirty(_ slot: Int, _ flags: RowHeader.Flags) {
-    if flags.contains(fixedFlag) { stage(slot) }
-    if flags.isDisjoint(with: .held) { heldCount += 1 }
-    header(slot).pointee.flags.insert(dirtyFlag)
-    dirtySlots.append(UInt32(slot))
+    if flags.isDisjoint(with: .held) {
+      heldCount += 1
+    } else {
+      let (isDeleted, counts, floats) = (flags.contains(.deleted), counts(slot), floats(slot))
+      if flags.contains(waiting.flag) {
+        waitingCopies.add(slot, isDeleted: isDeleted, counts, floats: floats)
+      } else {
+        runningCopies.add(slot, isDeleted: isDeleted, counts, floats: floats)
+      }
+    }
+    header(slot).pointee.flags.subtract(.held)
+    header(slot).pointee.flags.insert(dirty.flag)
+    dirty.slots.append(UInt32(slot))
     let row = header(slot).pointee.row
-    var size = layout.rowFloats * 4 + MemoryLayout<StagedRow>.stride
+    // Its place in a list, and a copy should it change again.
+    var size = layout.rowFloats * 4 + MemoryLayout<ChangedRow>.stride
     if row == RowHeader.noRow {
       size += layout.rowBytes
+      unreported.newRows += 1
     } else if context.changedBlocks.mark(row: row) {
       size += layout.blockBytes
     }
-    if row == RowHeader.noRow { unreported.newRows += 1 }
     unreported.rows += 1
     unreported.commitBytes += size
   }
@@ -42,94 +55,108 @@ extension RowShard {
     unreported = (0, 0, 0)
   }
 
-  /// Fixes the dirty rows for a commit. None may be fixed already.
+  /// Fixes the dirty rows for a commit. None may wait for one already.
   mutating func fix() {
-    precondition(fixedSlots.isEmpty && staged.rows.isEmpty, "rows are fixed for a commit already")
-    swap(&fixedSlots, &dirtySlots)
-    swap(&fixedFlag, &dirtyFlag)
+    precondition(
+      waiting.slots.isEmpty && waitingCopies.isEmpty, "rows wait for a commit already")
+    swap(&waiting, &dirty)
     context.budget.addDirty(
-      -fixedSlots.count * layout.rowBytes, commitBytes: -commitBytes, newRows: -newRows)
+      -waiting.slots.count * layout.rowBytes, commitBytes: -commitBytes, newRows: -newRows)
     commitBytes = 0
     newRows = 0
   }
 
-  /// Takes back what `fix` did, before a commit has taken the copies: the rows are dirty again.
+  /// Takes back what `fix` did, before the commit has begun: the rows are dirty again.
   mutating func unfix() {
-    let slots = fixedSlots
-    fixedSlots.removeAll(keepingCapacity: true)
-    staged.removeAll()
-    for slot in slots {
+    makeDirty(waiting)
+    waiting.slots = []
+    waitingCopies.removeAll()
+  }
+
+  /// Begins to commit the rows that wait. No commit may be under way.
+  mutating func beginCommit() {
+    precondition(
+      running.slots.isEmpty && runningCopies.isEmpty, "a commit of these rows is under way")
+    swap(&running, &waiting)
+    swap(&runningCopies, &waitingCopies)
+  }
+
+  /// The number of rows that the commit under way writes.
+  var runningCount: Int { running.slots.count }
+
+  /// Describes some of the rows that the commit under way writes.
+  func appendRunning(_ range: Range<Int>, to rows: inout [ChangedRow]) {
+    for k in range {
+      // Unsafe: asked for, not read.
+      if k + 8 < running.slots.count { ck_prefetch(header(Int(running.slots[k + 8]))) }
+      let slot = Int(running.slots[k])
+      let header = header(slot).pointee
+      let state =
+        header.flags.contains(running.flag)
+        ? (isDeleted: header.flags.contains(.deleted), counts: counts(slot))
+        : runningCopies.state(slot)
+      rows.append(
+        ChangedRow(
+          hash: header.hash, row: header.row, counts: state.counts,
+          memory: UnsafeRawPointer(floats(slot)), slot: UInt32(slot), shard: UInt16(number),
+          isDeleted: state.isDeleted))
+    }
+  }
+
+  /// The floats that the commit under way writes for a row.
+  @inline(__always)
+  func runningFloats(_ slot: Int) -> UnsafePointer<Float> {
+    header(slot).pointee.flags.contains(running.flag)
+      ? UnsafePointer(floats(slot)) : runningCopies.floats(slot)
+  }
+
+  /// Takes over, for one of the rows, that the commit is durable.
+  ///
+  /// - Parameter number: the number that a new row got, or else the row's own.
+  mutating func markCommitted(_ row: ChangedRow, number: UInt64) {
+    let slot = Int(row.slot)
+    let isUnchanged = header(slot).pointee.flags.contains(running.flag)
+    if isUnchanged {
+      header(slot).pointee.flags.remove(running.flag)
+      heldCount -= 1
+    }
+    if !row.isDeleted {
+      if row.isNew { renumber(slot, to: number) }
+    } else if isUnchanged {
+      remove(slot)
+    } else {
+      renumber(slot, to: RowHeader.noRow)
+    }
+  }
+
+  /// Ends the commit, all of whose rows were taken over.
+  mutating func endCommit() {
+    running.slots.removeAll(keepingCapacity: true)
+    runningCopies.removeAll()
+  }
+
+  /// Takes over that the commit failed: its rows are dirty, as they were.
+  mutating func abandonCommit() {
+    makeDirty(running)
+    running.slots = []
+    runningCopies.removeAll()
+  }
+
+  private mutating func makeDirty(_ rows: DirtyRows) {
+    for slot in rows.slots {
       let slot = Int(slot)
       // Those that were copied have changed since, and are dirty.
-      guard header(slot).pointee.flags.contains(fixedFlag) else { continue }
-      header(slot).pointee.flags.remove(fixedFlag)
-      header(slot).pointee.flags.insert(.pinned)  // So that it counts as held throughout.
+      guard header(slot).pointee.flags.contains(rows.flag) else { continue }
+      header(slot).pointee.flags.remove(rows.flag)
+      heldCount -= 1
       markDirty(slot)
-      header(slot).pointee.flags.remove(.pinned)
     }
   }
+}
 
-  /// Copies up to `count` more of the fixed rows; false once all are copied.
-  mutating func stageFixed(atMost count: Int) -> Bool {
-    let end = fixedSlots.count
-    for k in max(0, end - count)..<end {
-      let slot = Int(fixedSlots[k])
-      guard header(slot).pointee.flags.contains(fixedFlag) else { continue }
-      stage(slot)
-      header(slot).pointee.flags.insert(.pinned)
-    }
-    fixedSlots.removeLast(min(count, end))
-    return !fixedSlots.isEmpty
-  }
-
-  /// Copies a fixed row as it is.
-  private mutating func stage(_ slot: Int) {
-    let header = header(slot)
-    header.pointee.flags.remove(fixedFlag)
-    let isDeleted = header.pointee.flags.contains(.deleted)
-    var copy: UnsafeMutablePointer<Float>?
-    if !isDeleted {
-      let floats = staged.addFloats()
-      floats.update(from: self.floats(slot), count: layout.rowFloats)
-      copy = floats
-    }
-    staged.append(
-      StagedRow(
-        shard: UInt16(number), isDeleted: isDeleted, slot: UInt32(slot), hash: header.pointee.hash,
-        row: header.pointee.row, counts: counts(slot), floats: copy, idBytes: idBytes(slot)))
-  }
-
-  /// Hands the copies over to the commit, and keeps `spare` for the next.
-  ///
-  /// The commit before may have given rows numbers since they were copied.
-  mutating func takeStaged(spare: StagedRows) -> StagedRows {
-    let taken = staged
-    taken.setRowNumbers { header(Int($0)).pointee.row }
-    staged = spare
-    return taken
-  }
-
-  /// Takes over, for one of the copied rows, that the commit is durable.
-  ///
-  /// - Parameter row: the number that a new row got, or else the row's own.
-  mutating func markCommitted(_ copy: StagedRow, row: UInt64) {
-    let slot = Int(copy.slot)
-    let changedSince = !header(slot).pointee.flags.isDisjoint(with: [.dirtyA, .dirtyB])
-    header(slot).pointee.flags.remove(.pinned)
-    if !changedSince { heldCount -= 1 }
-    if !copy.isDeleted {
-      if copy.isNew { renumber(slot, to: row) }
-    } else if changedSince {
-      renumber(slot, to: RowHeader.noRow)
-    } else {
-      remove(slot)
-    }
-  }
-
-  /// Takes over that the commit failed: the row is dirty, as it was.
-  mutating func markFailed(_ copy: StagedRow) {
-    let slot = Int(copy.slot)
-    markDirty(slot)
-    header(slot).pointee.flags.remove(.pinned)
-  }
+/// Rows that a commit has to write: their flag, and their slots, each once, in the order in which
+/// they changed; those too that have changed, and lost the flag, since they were fixed.
+struct DirtyRows {
+  let flag: RowHeader.Flags
+  var slots: [UInt32] = []
 }

@@ -66,21 +66,19 @@ struct RowShard: ~Copyable {
   /// Counts that do not fit into headers, by slot.
   var wide: [Int: RowCounts] = [:]
 
-  /// The flag of rows that changed since a commit was last asked for, and the slots of those rows,
-  /// each once, in the order in which they changed.
-  var dirtyFlag = RowHeader.Flags.dirtyA
-  var dirtySlots: [UInt32] = []
+  /// Rows that changed since a commit was last asked for.
+  var dirty = DirtyRows(flag: .dirtyA)
   /// What they add to the size of a commit, and how many of them are new.
   var commitBytes = 0
   var newRows = 0
   /// What of that the budget does not know yet.
   var unreported = (rows: 0, commitBytes: 0, newRows: 0)
-  /// The flag of rows that changed before, and are yet to be copied for that commit; and the slots
-  /// of these and of rows that have been copied since.
-  var fixedFlag = RowHeader.Flags.dirtyB
-  var fixedSlots: [UInt32] = []
-  /// The copies.
-  var staged: StagedRows
+  /// Rows that a commit was asked for, which has not begun; and those that the commit under way
+  /// writes.
+  var waiting = DirtyRows(flag: .dirtyB)
+  var waitingCopies: RowCopies
+  var running = DirtyRows(flag: .dirtyC)
+  var runningCopies: RowCopies
 
   init(number: Int, context: ShardContext) {
     self.number = number
@@ -88,7 +86,8 @@ struct RowShard: ~Copyable {
     layout = context.layout
     slabs = .allocate(capacity: slabCapacity)
     index = RowIndex(bucketCount: 1)
-    staged = StagedRows(rowFloats: context.layout.rowFloats)
+    waitingCopies = RowCopies(rowFloats: context.layout.rowFloats)
+    runningCopies = RowCopies(rowFloats: context.layout.rowFloats)
   }
 
   deinit {
@@ -193,18 +192,20 @@ struct RowShard: ~Copyable {
     context.budget.release(slabCount * context.slabs.slabBytes)
     context.budget.release(RowIndex.bytes(index.bucketCount) - RowIndex.bytes(1))
     context.budget.addDirty(
-      -dirtySlots.count * layout.rowBytes, commitBytes: -commitBytes, newRows: -newRows)
+      -dirty.slots.count * layout.rowBytes, commitBytes: -commitBytes, newRows: -newRows)
   }
 
   /// Gives all memory back; every row is forgotten, dirty ones too.
   mutating func removeAllRows() {
     freeSlabs()
     slabCount = 0
-    dirtySlots = []
+    dirty.slots = []
     commitBytes = 0
     newRows = 0
-    fixedSlots = []
-    staged = StagedRows(rowFloats: layout.rowFloats)
+    waiting.slots = []
+    waitingCopies = RowCopies(rowFloats: layout.rowFloats)
+    running.slots = []
+    runningCopies = RowCopies(rowFloats: layout.rowFloats)
     wide = [:]
     freeSlot = -1
     occupiedCount = 0

@@ -20,8 +20,8 @@ struct CommitQueue {
   var waiting: Request?
   /// Whether a commit is under way.
   var isRunning = false
-  /// Whether it is still copying rows: nothing can be fixed meanwhile.
-  var isCopying = false
+  /// Whether it is taking over what was fixed: nothing else can be fixed meanwhile.
+  var isBeginning = false
   /// All requests up to this one are durable.
   var done: UInt64 = 0
   /// All requests up to this one, but those that are done, failed; and how.
@@ -37,14 +37,14 @@ struct CommitQueue {
     guard !isRunning, let request = waiting else { return nil }
     waiting = nil
     isRunning = true
-    isCopying = true
+    isBeginning = true
     return request
   }
 
   mutating func end(_ request: Request) {
     done = request.number
     isRunning = false
-    isCopying = false
+    isBeginning = false
   }
 
   /// The error that nobody was told, which the caller now is.
@@ -60,6 +60,6 @@ struct CommitQueue {
     isUntold = isUntold || !isTold
     waiting = nil
     isRunning = false
-    isCopying = false
+    isBeginning = false
   }
 }

@@ -144,10 +144,10 @@ extension EmbeddingDatabase {
   ) throws(EmbeddingError) {
     var number: UInt64?
     while number == nil {
-      try commits.wait { $0.isCopying ? nil : () }
+      try commits.wait { $0.isBeginning ? nil : () }
       number = try gate.exclusive { () throws(EmbeddingError) -> UInt64? in
         try checkOpen()
-        guard commits.withLock({ !$0.isCopying }) else { return nil }
+        guard commits.withLock({ !$0.isBeginning }) else { return nil }
         return try fix(as: point(state.withLock { $0 }))
       }
     }
@@ -160,7 +160,7 @@ extension EmbeddingDatabase {
   }
 
   /// Fixes the state as `point`, in place of one that waits to be committed. The caller has the gate
-  /// to itself, and no commit is copying rows.
+  /// to itself, and no commit is beginning.
   private func fix(as point: CommitPoint) -> UInt64 {
     let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
     let isWaiting = commits.withLock { $0.waiting != nil }

@@ -14,9 +14,13 @@ extension EmbeddingDatabase {
     _ request: CommitQueue.Request, hasGate: Bool, isTold: Bool
   ) throws(EmbeddingError) {
     defer { commits.broadcast() }
-    let plans = request.tables.map { TableCommit($0.core, fixedRows: $0.fixedRows) }
-    commits.withLock { $0.isCopying = false }
+    for (core, fixedRows) in request.tables {
+      core.rowsUnderWay.store(fixedRows, ordering: .relaxed)
+      core.cache.beginCommit()
+    }
+    commits.withLock { $0.isBeginning = false }
     commits.broadcast()
+    let plans = request.tables.map { TableCommit($0.core, fixedRows: $0.fixedRows) }
     do throws(EmbeddingError) {
       try write(plans, as: request.point, hasGate: hasGate)
     } catch {

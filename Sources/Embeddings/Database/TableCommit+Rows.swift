@@ -5,10 +5,10 @@ import Synchronization
 /// The id tree's part of a commit, and rows that move.
 extension TableCommit {
   func deleteID(
-    _ row: PlacedRow, in transaction: borrowing WriteTransaction
+    _ row: ChangedRow, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     let storage = table.storage
-    let treeKey = storage.treeKey(row.copy.key.key)
+    let treeKey = storage.treeKey(row.key)
     guard let value = try transaction.get(treeKey, in: storage.ids) else {
       throw storage.corruption("the id of row \(row.row) is missing")
     }
@@ -23,19 +23,17 @@ extension TableCommit {
     }
   }
 
-  /// Enters the ids of new rows, in the order of the tree.
+  /// Enters the ids of the new rows, in the order of the tree.
   func insertIDs(
-    _ rows: [PlacedRow], in transaction: borrowing WriteTransaction
+    _ numbers: [UInt64], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     let storage = table.storage
-    var keyed: [(treeKey: UInt64, index: Int)] = []
-    keyed.reserveCapacity(rows.count)
-    for (index, row) in rows.enumerated() {
-      keyed.append((storage.treeKey(row.copy.key.key), index))
-    }
-    keyed.sort { $0.treeKey < $1.treeKey }
-    for (_, index) in keyed {
-      try storage.insertID(rows[index].copy.key, row: rows[index].row, in: transaction)
+    for (_, index) in newByKey.lazy.map({ ($0.key, Int($0.index)) }) {
+      let row = new[index]
+      // The bytes outlive the lock: the row stays where it is until the commit has ended.
+      let bytes = table.cache.shards[Int(row.shard)].withRows { $0.idBytes(Int(row.slot)) }
+      try storage.insertID(
+        RowKey(hash: row.hash, bytes: bytes), row: numbers[index], in: transaction)
     }
   }
 

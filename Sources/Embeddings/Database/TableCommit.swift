@@ -4,74 +4,83 @@ import Synchronization
 
 /// One table's part of a commit: what changed, how it is written, what is known afterwards.
 ///
-/// It works on copies of the changed rows, while training goes on. Row numbers stay dense: new rows
-/// take the numbers of deleted ones first, and where deleted ones are left over, the last rows of
-/// the table move into their places. `write` may run twice (the map had to grow), so it changes
-/// nothing but the transaction.
+/// Training goes on meanwhile: rows that are about to change are copied first. Row numbers stay
+/// dense: new rows take the numbers of deleted ones first, and where deleted ones are left over, the
+/// last rows of the table move into their places. `write` may run twice (the map had to grow), so it
+/// changes nothing but the transaction.
 struct TableCommit {
-  /// A row to write: its copy, and its number on disk.
-  struct PlacedRow {
-    let copy: StagedRow
-    var row: UInt64
-  }
-
   struct Result {
     var record: TableRecord
-    /// The new rows with the numbers that they got.
-    var numbered: [PlacedRow] = []
+    /// The numbers of the new rows, in their order.
+    var newNumbers: [UInt64] = []
     /// Rows that moved: key, old and new number.
     var moves: [(key: UInt64, from: UInt64, to: UInt64)] = []
     var changedBlocks: [Int] = []
   }
 
   let table: TableCore
-  /// The copies, by shard.
-  private let staged: [StagedRows]
-  private(set) var updated: [PlacedRow] = []
-  private(set) var deleted: [PlacedRow] = []
-  private var new: [PlacedRow] = []
+  private(set) var updated: [ChangedRow] = []
+  /// By row number.
+  private(set) var deleted: [ChangedRow] = []
+  /// By falling frequency, so that the rows that will change together stand together; rows of equal
+  /// frequency by key, so that the order does not depend on threads.
+  private(set) var new: [ChangedRow] = []
+  /// Rows that came and went since the last commit.
+  private var gone: [ChangedRow] = []
+  /// The new rows in the order of the id tree.
+  private(set) var newByKey: [KeyedIndex] = []
   /// What `uncommittedRows` counts of these changes.
   private let fixedRows: Int
 
-  /// Copies the fixed rows, shard by shard, a few under each lock.
+  /// Collects the changed rows of the commit under way, a few under each lock.
   ///
   /// - Parameter fixedRows: the uncommitted rows when they were fixed.
   init(_ table: TableCore, fixedRows: Int) {
     self.table = table
     self.fixedRows = fixedRows
-    table.rowsUnderWay.store(fixedRows, ordering: .relaxed)
-    var staged: [StagedRows] = []
+    var rows: [ChangedRow] = []
     for shard in table.cache.shards {
-      while shard.withRows({ $0.stageFixed(atMost: 32) }) {}
-      staged.append(shard.withRows { $0.takeStaged(spare: table.cache.takeSpare()) })
-    }
-    self.staged = staged
-    for copy in staged.lazy.flatMap(\.rows) {
-      let placed = PlacedRow(copy: copy, row: copy.row)
-      switch (copy.isDeleted, copy.isNew) {
-      case (false, false): updated.append(placed)
-      case (false, true): new.append(placed)
-      case (true, false): deleted.append(placed)
-      case (true, true): break
+      let count = shard.withRows { $0.runningCount }
+      var start = 0
+      while start < count {
+        let end = min(start + 256, count)
+        rows.removeAll(keepingCapacity: true)
+        shard.withRows { $0.appendRunning(start..<end, to: &rows) }
+        start = end
+        for row in rows {
+          switch (row.isDeleted, row.isNew) {
+          case (false, false): updated.append(row)
+          case (false, true): new.append(row)
+          case (true, false): deleted.append(row)
+          case (true, true): gone.append(row)
+          }
+        }
       }
     }
-    sortNewRows()
     deleted.sort { $0.row < $1.row }
+    sortNewRows()
   }
 
-  /// Whether there is nothing to take over, be it only rows that came and went since the last commit.
-  var isEmpty: Bool { staged.allSatisfy { $0.rows.isEmpty } }
-
-  /// Orders new rows by falling frequency, so that the rows that will change together stand
-  /// together; rows of equal frequency by key, so that the order does not depend on threads.
   private mutating func sortNewRows() {
     let storage = table.storage
-    let keyed = new.map { (frequency: $0.copy.counts.frequency, key: $0.copy.key.key, row: $0) }
-    new = keyed.sorted {
-      $0.frequency != $1.frequency
-        ? $0.frequency > $1.frequency : storage.treeKey($0.key) < storage.treeKey($1.key)
-    }.map(\.row)
+    func keyed(_ key: (ChangedRow) -> UInt64) -> [KeyedIndex] {
+      new.enumerated().map { KeyedIndex(key: key($0.element), index: UInt32($0.offset)) }
+    }
+    // By key first; the second sort keeps that order among equal frequencies.
+    var byKey = keyed { storage.treeKey($0.key) }
+    radixSort(&byKey)
+    var order = byKey.map {
+      KeyedIndex(key: ~new[Int($0.index)].counts.frequency, index: $0.index)
+    }
+    radixSort(&order)
+    new = order.map { new[Int($0.index)] }
+    var place = [UInt32](repeating: 0, count: new.count)
+    for (i, element) in order.enumerated() { place[Int(element.index)] = UInt32(i) }
+    newByKey = byKey.map { KeyedIndex(key: $0.key, index: place[Int($0.index)]) }
   }
+
+  /// Whether there is nothing to take over.
+  var isEmpty: Bool { updated.isEmpty && deleted.isEmpty && new.isEmpty && gone.isEmpty }
 
   // MARK: Writing
 
@@ -84,13 +93,14 @@ struct TableCommit {
 
     // Numbers: holes first, then the end of the table.
     var holes = deleted.map(\.row)[...]
-    var numbered = new
     var count = oldCount
-    for i in numbered.indices {
+    var newNumbers: [UInt64] = []
+    newNumbers.reserveCapacity(new.count)
+    for _ in new {
       if let hole = holes.popFirst() {
-        numbered[i].row = hole
+        newNumbers.append(hole)
       } else {
-        numbered[i].row = count
+        newNumbers.append(count)
         count += 1
       }
     }
@@ -98,22 +108,24 @@ struct TableCommit {
     // A hole that a new row takes loses its old frequency when it is overwritten.
     let lost = try frequency(of: holes, in: transaction)
     let moves = try movesInto(holes, from: count..<max(count, oldCount), in: transaction)
-    try insertIDs(numbered, in: transaction)
+    try insertIDs(newNumbers, in: transaction)
 
     record.rowCount = count
-    var edits = BlockEdits(storage: storage)
+    var edits = BlockEdits(storage: storage, cache: table.cache)
     for move in moves { edits.moves.append((move.to, move.from)) }
-    let moved = Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) })
-    edits.rows = numbered
-    for var row in updated {
-      row.row = moved[row.row] ?? row.row
-      edits.rows.append(row)
+    edits.reserveRows(new.count + updated.count)
+    for i in new.indices { edits.append(new[i], number: newNumbers[i]) }
+    if moves.isEmpty {
+      for row in updated { edits.append(row, number: row.row) }
+    } else {
+      let moved = Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) })
+      for row in updated { edits.append(row, number: moved[row.row] ?? row.row) }
     }
     let frequencyChange = try edits.write(
       oldCount: oldCount, newCount: count, in: transaction)
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
     return Result(
-      record: record, numbered: numbered, moves: moves, changedBlocks: edits.changedBlocks)
+      record: record, newNumbers: newNumbers, moves: moves, changedBlocks: edits.changedBlocks)
   }
 
   // MARK: Afterwards
@@ -129,7 +141,7 @@ struct TableCommit {
       }
     }
     for row in deleted {
-      cache.shards[Int(row.copy.shard)].withRows { $0.markCommitted(row.copy, row: row.row) }
+      cache.shards[Int(row.shard)].withRows { $0.markCommitted(row, number: row.row) }
     }
     cache.counts.setRows(result.record.rowCount)
     table.state.withLock { state in
@@ -141,35 +153,26 @@ struct TableCommit {
     }
   }
 
-  /// Lets the copied rows go, beside batches at work.
+  /// Lets the rows go, beside batches at work.
   func release(_ result: Result) {
-    for row in result.numbered {
-      table.cache.shards[Int(row.copy.shard)].withRows { $0.markCommitted(row.copy, row: row.row) }
-    }
+    release(new) { result.newNumbers[$0] }
     table.locations.note(self, result)
-    for (number, staged) in staged.enumerated() {
-      let shard = table.cache.shards[number]
-      var start = 0
-      while start < staged.rows.count {
-        let end = min(start + 64, staged.rows.count)
-        shard.withRows { rows in
-          for copy in staged.rows[start..<end] where copy.isDeleted == copy.isNew {
-            rows.markCommitted(copy, row: copy.row)
-          }
-        }
-        start = end
+    release(updated) { updated[$0].row }
+    release(gone) { gone[$0].row }
+    for shard in table.cache.shards { shard.withRows { $0.endCommit() } }
+  }
+
+  private func release(_ rows: [ChangedRow], number: (Int) -> UInt64) {
+    for i in rows.indices {
+      table.cache.shards[Int(rows[i].shard)].withRows {
+        $0.markCommitted(rows[i], number: number(i))
       }
-      table.cache.giveSpare(staged)
     }
   }
 
   /// Takes over that the commit failed: all of it is still to be written. No batch is at work.
   func takeBack() {
     table.rowsUnderWay.store(0, ordering: .relaxed)
-    for (number, staged) in staged.enumerated() {
-      table.cache.shards[number].withRows { rows in
-        for copy in staged.rows { rows.markFailed(copy) }
-      }
-    }
+    for shard in table.cache.shards { shard.withRows { $0.abandonCommit() } }
   }
 }

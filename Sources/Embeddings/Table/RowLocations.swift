@@ -71,12 +71,12 @@ final class RowLocations: Sendable {
   /// Notes the numbers of rows that are new, moved or gone. Batches may be at work.
   func note(_ commit: TableCommit, _ result: TableCommit.Result) {
     guard let numbers = numbers?.current else { return }
-    for row in commit.deleted { numbers.move(row.copy.hash, from: row.row, to: nil) }
+    for row in commit.deleted { numbers.move(row.hash, from: row.row, to: nil) }
     for move in result.moves { numbers.move(RowKey.hash(move.key), from: move.from, to: move.to) }
-    let new = result.numbered
+    let new = commit.new
     for i in new.indices {
-      if i + 8 < new.count { numbers.prefetch(new[i + 8].copy.hash) }
-      numbers.store(new[i].copy.hash, row: new[i].row)
+      if i + 8 < new.count { numbers.prefetch(new[i + 8].hash) }
+      numbers.store(new[i].hash, row: result.newNumbers[i])
     }
   }
 

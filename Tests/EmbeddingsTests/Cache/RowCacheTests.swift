@@ -46,9 +46,11 @@ import Testing
         #expect(budget.dirtyBytes == 0 && budget.commitBytes == 0)
         for shard in cache.shards {
           shard.withRows { rows in
-            while rows.stageFixed(atMost: 3) {}
-            let copies = rows.takeStaged(spare: StagedRows(rowFloats: 7))
-            for copy in copies.rows { rows.markCommitted(copy, row: copy.row) }
+            rows.beginCommit()
+            var changed: [ChangedRow] = []
+            rows.appendRunning(0..<rows.runningCount, to: &changed)
+            for row in changed { rows.markCommitted(row, number: row.row) }
+            rows.endCommit()
           }
         }
         #expect(cache.heldCount == 0)
@@ -94,15 +96,15 @@ import Testing
     let counts = RowCounts(lastStep: (1 << 48) - 1, frequency: (1 << 32) - 1)
     let fits = header.setNarrow(counts)
     #expect(fits)
-    header.flags = [.occupied, .dirtyA, .pinned]
+    header.flags = [.occupied, .dirtyA, .dirtyC]
     header.row = 12
     #expect(header.key == 77 && header.row == 12 && header.narrowCounts == counts)
-    #expect(header.flags == [.occupied, .dirtyA, .pinned])
+    #expect(header.flags == [.occupied, .dirtyA, .dirtyC])
     header.flags.remove(.dirtyA)
     header.row = RowHeader.noRow
     let fitsAgain = header.setNarrow(RowCounts(lastStep: 3, frequency: 4))
     #expect(fitsAgain)
-    #expect(header.row == RowHeader.noRow && header.flags == [.occupied, .pinned])
+    #expect(header.row == RowHeader.noRow && header.flags == [.occupied, .dirtyC])
     #expect(header.narrowCounts == RowCounts(lastStep: 3, frequency: 4))
   }
 
