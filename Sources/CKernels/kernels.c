@@ -27,12 +27,16 @@ CK_INLINE uint64_t ck_mix64(uint64_t z) {
   return z ^ (z >> 31);
 }
 
-/// Prefetches the first lines of a row a little ahead of row `r`; the hardware follows from there.
-CK_INLINE void ck_prefetch_row(float *const *rows, size_t r, size_t count, size_t floats) {
+/// Prefetches the first lines of a row, and of its gradient of `dimension` floats, a little ahead of
+/// row `r`; the hardware follows from there.
+CK_INLINE void ck_prefetch_row(float *const *rows, const float *const *gradients, size_t r,
+                               size_t count, size_t floats, size_t dimension) {
   const size_t ahead = 3, most = 16 * 16;
   if (r + ahead >= count) return;
   if (floats > most) floats = most;
+  if (dimension > most) dimension = most;
   for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(rows[r + ahead] + i, 1, 3);
+  for (size_t i = 0; i < dimension; i += 16) __builtin_prefetch(gradients[r + ahead] + i, 0, 3);
 }
 
 /// Copies the first `count` < 16 floats of a block, without the call that a memcpy of variable length

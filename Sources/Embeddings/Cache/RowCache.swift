@@ -42,22 +42,15 @@ final class RowCache: Sendable {
     self.budget = budget
     changedBlocks = ChangedBlocks(layout: block, rowCount: rowCount)
     counts = CommittedCounts(rowCount: rowCount)
-    let (dimension, slotCount) = (block.dimension, block.slotCount)
-    let rowBytes =
-      MemoryLayout<RowHeader>.stride + 4 * (dimension + slotCount) + (idType == .bytes ? 8 : 0)
     // A shard for each 4 MiB, up to 64: enough that threads rarely meet, and large enough that a
     // shard's last, half-empty slab stays small beside it.
     var shardBits = 0
     while shardBits < 6, budget.limit >> (22 + shardBits) > 1 { shardBits += 1 }
-    // A slab is about a 64th of a shard's share, from 8 rows up.
-    var rowsPerSlabShift = 3
-    let slabBytes = budget.limit >> (shardBits + 6)
-    while rowsPerSlabShift < 12, rowBytes << (rowsPerSlabShift + 1) <= slabBytes {
-      rowsPerSlabShift += 1
-    }
+    // A slab is about a 64th of a shard's share.
     layout = CacheLayout(
-      dimension: dimension, slotCount: slotCount, hasBytes: idType == .bytes,
-      rowsPerSlabShift: rowsPerSlabShift, blockBytes: block.pages * BlockLayout.pageSize)
+      dimension: block.dimension, slotCount: block.slotCount, hasBytes: idType == .bytes,
+      blockBytes: block.pages * BlockLayout.pageSize,
+      mostSlabBytes: budget.limit >> (shardBits + 6))
     shardShift = UInt64(64 - shardBits)
     let context = ShardContext(
       layout: layout, budget: budget, changedBlocks: changedBlocks,

@@ -1,32 +1,41 @@
 import CKernels
 
 extension RowShard {
+  /// How many rows ahead the memory of a row is asked for. Its place in the index is asked for twice
+  /// as far ahead.
+  private static var ahead: Int { 16 }
+
   /// Finds the rows of a part of a batch, with the memory of those ahead on its way; calls `body`
   /// with each batch position, key, and slot or -1, in batch order.
   ///
-  /// While row `k` is at work, the header and floats of row `k + 8` and the bucket of row `k + 16`
-  /// are on their way from memory.
+  /// - Parameters:
+  ///   - prefetchedFloats: the floats of each row that `body` will read.
+  ///   - prepare: called with a batch position some rows before `body` is.
   @inline(__always)
   mutating func forEachSlot(
     in range: Range<Int>, of ids: UnsafeIDs, _ scratch: BatchScratch, prefetchedFloats: Int,
+    prepare: (_ position: Int) -> Void,
     _ body: (_ rows: inout RowShard, _ position: Int, _ key: RowKey, _ slot: Int) -> Void
   ) {
-    let ahead = 8
+    let ahead = Self.ahead
     let order = scratch.order
     let hashes = scratch.orderedHashes
     withUnsafeTemporaryAllocation(of: Int.self, capacity: ahead) { candidates in
       let candidates = candidates.baseAddress.unsafelyUnwrapped
       let (start, end) = (range.lowerBound, range.upperBound)
-      for k in start..<min(start + 2 * ahead, end) { index.prefetch(hashes[k]) }
-      for k in start..<min(start + ahead, end) {
-        candidates[k & (ahead - 1)] = near(hashes[k], prefetchedFloats)
+      for k in start..<min(start &+ 2 &* ahead, end) { index.prefetch(hashes[k]) }
+      for k in start..<min(start &+ ahead, end) {
+        candidates[k & (ahead &- 1)] = near(hashes[k], prefetchedFloats)
+        prepare(Int(order[k]))
       }
-      for k in start..<end {
+      var k = start
+      while k < end {
         let hash = hashes[k]
-        var slot = candidates[k & (ahead - 1)]
-        if k + 2 * ahead < end { index.prefetch(hashes[k + 2 * ahead]) }
-        if k + ahead < end {
-          candidates[k & (ahead - 1)] = near(hashes[k + ahead], prefetchedFloats)
+        var slot = candidates[k & (ahead &- 1)]
+        if k &+ 2 &* ahead < end { index.prefetch(hashes[k &+ 2 &* ahead]) }
+        if k &+ ahead < end {
+          candidates[k & (ahead &- 1)] = near(hashes[k &+ ahead], prefetchedFloats)
+          prepare(Int(order[k &+ ahead]))
         }
         let i = Int(order[k])
         let key = RowKey(
@@ -38,6 +47,7 @@ extension RowShard {
           slot = find(key)
         }
         body(&self, i, key, slot)
+        k &+= 1
       }
     }
   }

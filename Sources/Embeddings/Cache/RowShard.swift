@@ -1,33 +1,6 @@
 import CKernels
 import StorageBase
 
-/// The shape of the rows in a cache.
-struct CacheLayout: Sendable {
-  /// Floats in a vector.
-  let dimension: Int
-  /// Floats of optimizer state behind the vector.
-  let slotCount: Int
-  /// Whether rows carry the bytes of their ids.
-  let hasBytes: Bool
-  /// Rows in one slab, a power of two.
-  let rowsPerSlabShift: Int
-  /// Bytes that a commit writes for a block of which a row changed.
-  let blockBytes: Int
-
-  var rowFloats: Int { dimension + slotCount }
-  var rowsPerSlab: Int { 1 << rowsPerSlabShift }
-  /// Bytes of one row in a slab: header, floats, and a pointer to the id's bytes.
-  var rowBytes: Int {
-    MemoryLayout<RowHeader>.stride + rowFloats * 4 + (hasBytes ? 8 : 0)
-  }
-  /// Where the floats start in a slab: on a cache line, so that rows of 16 floats and their
-  /// multiples do as well.
-  var floatsOffset: Int { (MemoryLayout<RowHeader>.stride << rowsPerSlabShift + 63) & ~63 }
-  /// Where the pointers to ids start: the floats before them may be an odd number.
-  var idsOffset: Int { floatsOffset + (rowFloats * 4 << rowsPerSlabShift + 7) & ~7 }
-  var slabBytes: Int { (idsOffset + (hasBytes ? 8 << rowsPerSlabShift : 0) + 63) & ~63 }
-}
-
 /// What the shards of a table have in common.
 struct ShardContext: Sendable {
   let layout: CacheLayout

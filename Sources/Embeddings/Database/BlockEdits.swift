@@ -61,7 +61,7 @@ struct BlockEdits: ~Copyable {
         nextMove += 1
       }
       while nextRow < order.count, order[nextRow].key < end {
-        prefetch(nextRow + 6)
+        prefetch(from: nextRow)
         change &+= set(nextRow, in: &buffer, number: number)
         nextRow += 1
       }
@@ -74,12 +74,17 @@ struct BlockEdits: ~Copyable {
     return change
   }
 
-  /// Asks for the memory of a row that will be written soon.
-  private func prefetch(_ place: Int) {
-    guard place < order.count else { return }
-    // Unsafe: asked for, not read.
-    let memory = rows[Int(order[place].index)].memory
-    for line in 0..<min(16, cache.layout.rowFloats / 16 + 1) { ck_prefetch(memory + 64 * line) }
+  /// Asks for the memory of rows that will be written soon: first for what is known of them, then
+  /// for their floats.
+  private func prefetch(from place: Int) {
+    rows.withUnsafeBufferPointer { rows in
+      guard let start = rows.baseAddress else { return }
+      // Unsafe: asked for, not read.
+      if place + 16 < order.count { ck_prefetch(start + Int(order[place + 16].index)) }
+      guard place + 6 < order.count else { return }
+      let memory = start[Int(order[place + 6].index)].memory
+      for line in 0..<min(16, cache.layout.rowFloats / 16 + 1) { ck_prefetch(memory + 64 * line) }
+    }
   }
 
   /// Copies a row into the block; returns the change of its frequency.

@@ -1,3 +1,4 @@
+import CKernels
 import LMDB
 public import StorageBase
 import Synchronization
@@ -32,8 +33,10 @@ extension EmbeddingTable {
       scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
     } else {
       forEachShard(scratch) { rows, range in
-        rows.forEachSlot(in: range, of: ids, scratch, prefetchedFloats: dimension) {
-          rows, i, key, slot in
+        rows.forEachSlot(
+          in: range, of: ids, scratch, prefetchedFloats: dimension,
+          prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
+        ) { rows, i, key, slot in
           let target = output + i &* dimension
           var slot = slot
           if slot < 0 {
@@ -124,6 +127,18 @@ extension EmbeddingTable {
         }
       }
       return true
+    }
+  }
+
+  /// Asks for the memory that a vector will be written to: shards answer in an order of their own,
+  /// which the processor cannot foresee.
+  @inline(__always)
+  private func prefetch(_ target: UnsafeMutablePointer<Float>, floatCount: Int) {
+    let start = UnsafeRawPointer(target)
+    var offset = 0
+    while offset < floatCount &* 4 {
+      ck_prefetch_for_writing(start + offset)
+      offset &+= 64
     }
   }
 
