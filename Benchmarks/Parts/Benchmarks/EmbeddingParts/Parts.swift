@@ -37,7 +37,7 @@ let dimension = 64
 /// The probe of the index and the gather of the rows, and what a miss adds.
 func lookups() {
   for kind in [KeyKind.int64, .string] {
-    Benchmark("Lookup, cached, \(kind.rawValue) ids") { (benchmark: Benchmark, table: PartTable) in
+    Benchmark("lookup-cached-\(kind.rawValue)") { (benchmark: Benchmark, table: PartTable) in
       try benchmark.measure { try table.lookUp() }
     } setup: {
       let table = try PartTable(kind: kind, optimizer: .sgd())
@@ -45,12 +45,13 @@ func lookups() {
       return table
     }
   }
-  Benchmark("Lookup, from the file, int64 ids") { (benchmark: Benchmark, table: PartTable) in
+  Benchmark("lookup-from-file") { (benchmark: Benchmark, table: PartTable) in
     // Every batch has other ids, of which few are in the cache.
     table.first = (table.first + batchSize) % (table.rows - batchSize)
     try benchmark.measure { try table.lookUp() }
   } setup: {
-    let table = try PartTable(kind: .int64, optimizer: .sgd(), rows: 40 * batchSize, budget: 8 << 20)
+    let table = try PartTable(
+      kind: .int64, optimizer: .sgd(), rows: 40 * batchSize, budget: 8 << 20)
     try table.importAll()
     return table
   }
@@ -62,7 +63,7 @@ func updates() {
     .sgd(), .momentum(), .adagrad(), .rowWiseAdagrad(), .ftrl(), .adam(),
   ]
   for optimizer in optimizers {
-    Benchmark("Update, cached, \(optimizer.name)") { (benchmark: Benchmark, table: PartTable) in
+    Benchmark("update-\(optimizer.name)") { (benchmark: Benchmark, table: PartTable) in
       try benchmark.measure { try table.update(step: 1) }
     } setup: {
       let table = try PartTable(kind: .int64, optimizer: optimizer)
@@ -72,9 +73,9 @@ func updates() {
   }
 }
 
-/// A commit of one batch's rows, synced to the disk.
+/// A commit of 8,192 changed rows, synced to the disk.
 func commits() {
-  Benchmark("Commit, 8192 changed rows") { (benchmark: Benchmark, table: PartTable) in
+  Benchmark("commit") { (benchmark: Benchmark, table: PartTable) in
     table.step += 1
     try table.update(step: table.step)
     try benchmark.measure { try table.database.commit(step: table.step) }
@@ -86,10 +87,10 @@ func commits() {
   }
 }
 
-/// Blocks written and read in one go: import, and the scan of a table.
+/// Blocks written and read in one go: import and scan of 65,536 rows.
 func bulk() {
   Benchmark(
-    "Import, 65536 rows", configuration: .init(warmupIterations: 2, maxIterations: 20)
+    "import", configuration: .init(warmupIterations: 2, maxIterations: 20)
   ) { (benchmark: Benchmark, table: PartTable) in
     try benchmark.measure { try table.importAll() }
   } setup: {
@@ -97,7 +98,7 @@ func bulk() {
     try table.importAll()
     return table
   }
-  Benchmark("Scan, 65536 rows") { (benchmark: Benchmark, table: PartTable) in
+  Benchmark("scan") { (benchmark: Benchmark, table: PartTable) in
     try benchmark.measure { try table.scan() }
   } setup: {
     let table = try PartTable(kind: .int64, optimizer: .adagrad(), rows: 8 * batchSize)
