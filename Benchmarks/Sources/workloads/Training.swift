@@ -58,7 +58,7 @@ struct Training {
       let done = step + 1
       if options.commitEvery > 0 && done % options.commitEvery == 0 && done < stream.batches {
         let beginCommit = seconds()
-        try database.commit(step: Int64(done))
+        try database.commit(step: Int64(done), wait: false)
         commits.append(seconds() - beginCommit)
       }
       times[step] = seconds() - begin
