@@ -27,6 +27,7 @@ struct HotLookup {
     let (database, table) = try source.open(budget: budget)
     let threads = ThreadPair(count: options.threads)
 
+    if options.warmAll { try batches.lookUpAll(in: table) }
     let order = 0..<stream.batches
     for batch in order { try batches.lookup(batch, in: table, threads) }
     var usage = Usage()
@@ -45,6 +46,19 @@ struct HotLookup {
 }
 
 extension LookupBatches {
+  /// Looks every row of the table up once.
+  func lookUpAll(in table: EmbeddingTable) throws {
+    let all = KeyStream(rows: stream.rows, kind: keys.kind)
+    for start in stride(from: 0, to: all.count, by: stream.batchSize) {
+      let end = min(start + stream.batchSize, all.count)
+      try all.withBatch(start..<end) { ids in
+        let target = UnsafeMutableBufferPointer(rebasing: output[..<((end - start) * dimension)])
+        var vectors = MutableSpan(_unsafeElements: target)
+        try table.lookup(ids, into: &vectors, mode: .serving)
+      }
+    }
+  }
+
   /// Times passes over some batches: as many as asked for, but only three where they are slow.
   func time(
     _ order: Range<Int>, passes: Int, in table: EmbeddingTable, _ threads: ThreadPair

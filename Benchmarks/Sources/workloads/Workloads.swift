@@ -75,6 +75,8 @@ struct RunOptions: ParsableArguments {
   @Option(help: "Steps between commits in w3 and w6-train; 0 leaves them to the database.")
   var commitEvery = 50
   @Option(help: "Timed passes of lookups.") var passes = 5
+  @Flag(help: "Look every row of the table up once before, in w1 and w6-lookup.") var warmAll =
+    false
 
   func validate() throws {
     guard threads == 1 || threads == 2 else { throw ValidationError("--threads is 1 or 2.") }
