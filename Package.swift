@@ -30,6 +30,9 @@ let package = Package(
     .target(name: "CKernels"),
     .target(name: "StorageBase", dependencies: ["CXXHash", "CZstd"], swiftSettings: settings),
     .target(name: "LMDB", dependencies: ["CLMDB", "StorageBase"], swiftSettings: settings),
+    .target(
+      name: "Snapshots", dependencies: ["StorageBase", "CZstd", "CKernels"],
+      swiftSettings: settings),
     .target(name: "Exchange", dependencies: ["StorageBase"], swiftSettings: settings),
     .target(
       name: "Embeddings",
@@ -67,6 +70,9 @@ let package = Package(
       name: "StorageBaseTests", dependencies: ["StorageBase", "TestSupport"],
       swiftSettings: settings),
     .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestSupport"], swiftSettings: settings),
+    .testTarget(
+      name: "SnapshotsTests", dependencies: ["Snapshots", "TestSupport"],
+      resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
       name: "ExchangeTests", dependencies: ["Exchange", "TestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),

@@ -122,31 +122,31 @@ CK_INLINE const struct ck_kernels *ck_chosen(void) {
   return table;
 }
 
-void ck_sgd(float *const *rows, const float *gradients, size_t count, size_t dimension, float lr) {
+void ck_sgd(float *const *rows, const float *const *gradients, size_t count, size_t dimension, float lr) {
   ck_chosen()->sgd(rows, gradients, count, dimension, lr);
 }
 
-void ck_momentum(float *const *rows, const float *gradients, size_t count, size_t dimension,
+void ck_momentum(float *const *rows, const float *const *gradients, size_t count, size_t dimension,
                  float lr, float momentum, int nesterov) {
   ck_chosen()->momentum(rows, gradients, count, dimension, lr, momentum, nesterov);
 }
 
-void ck_adagrad(float *const *rows, const float *gradients, size_t count, size_t dimension,
+void ck_adagrad(float *const *rows, const float *const *gradients, size_t count, size_t dimension,
                 float lr, float epsilon) {
   ck_chosen()->adagrad(rows, gradients, count, dimension, lr, epsilon);
 }
 
-void ck_rowwise_adagrad(float *const *rows, const float *gradients, size_t count, size_t dimension,
+void ck_rowwise_adagrad(float *const *rows, const float *const *gradients, size_t count, size_t dimension,
                         float lr, float epsilon) {
   ck_chosen()->rowwise_adagrad(rows, gradients, count, dimension, lr, epsilon);
 }
 
-void ck_ftrl(float *const *rows, const float *gradients, size_t count, size_t dimension, float lr,
+void ck_ftrl(float *const *rows, const float *const *gradients, size_t count, size_t dimension, float lr,
              float l1, float l2, float l2_shrinkage) {
   ck_chosen()->ftrl(rows, gradients, count, dimension, lr, l1, l2, l2_shrinkage);
 }
 
-void ck_adam(float *const *rows, const float *gradients, size_t count, size_t dimension, float lr,
+void ck_adam(float *const *rows, const float *const *gradients, size_t count, size_t dimension, float lr,
              float beta1, float beta2, float epsilon) {
   ck_chosen()->adam(rows, gradients, count, dimension, lr, beta1, beta2, epsilon);
 }
@@ -162,8 +162,9 @@ void ck_dot_rows(const float *query, const void *rows, size_t stride, size_t cou
   ck_chosen()->dot_rows(query, rows, stride, count, dimension, scores);
 }
 
-void ck_gather(const float *const *rows, size_t count, size_t dimension, float *output) {
-  ck_chosen()->gather(rows, count, dimension, output);
+void ck_copy_rows(const float *const *rows, float *const *outputs, size_t count,
+                  size_t dimension) {
+  ck_chosen()->copy_rows(rows, outputs, count, dimension);
 }
 
 void ck_uniform(float *vector, size_t count, uint64_t state, float center, float half, float low,

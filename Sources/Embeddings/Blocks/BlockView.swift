@@ -34,6 +34,13 @@ struct BlockView {
     start + layout.slotsOffset + 4 * layout.slotCount * index
   }
 
+  /// Copies a row's vector.
+  @inline(__always)
+  func copyVector(_ index: Int, to floats: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(floats).copyMemory(
+      from: vector(index), byteCount: 4 * layout.dimension)
+  }
+
   /// Copies a row's vector and slots side by side, as the cache keeps them.
   func copyFloats(_ index: Int, to floats: UnsafeMutablePointer<Float>) {
     let raw = UnsafeMutableRawPointer(floats)

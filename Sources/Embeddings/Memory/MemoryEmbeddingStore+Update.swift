@@ -54,7 +54,7 @@ extension MemoryEmbeddingStore {
       pointers.withUnsafeBufferPointer { pointers in
         gradients.withUnsafeBufferPointer { gradients in
           guard let gradients = gradients.baseAddress else { return }
-          optimizer.update(rows: pointers, gradients: gradients, learningRate: learningRate)
+          optimizer.update(rows: pointers, contiguous: gradients, learningRate: learningRate)
         }
       }
     }

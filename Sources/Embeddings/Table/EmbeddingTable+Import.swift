@@ -30,7 +30,7 @@ extension EmbeddingTable {
     from makeSource: () throws(EmbeddingError) -> RowSource
   ) throws(EmbeddingError) -> ImportSummary {
     try database.checkWritable("import")
-    return try database.gate.exclusive { () throws(EmbeddingError) in
+    return try database.alone { () throws(EmbeddingError) in
       try database.commitAlone(as: database.state.withLock { $0.live })
       let (summary, record) = try database.writeTable(core) {
         (transaction, record) throws(EmbeddingError) in
@@ -39,8 +39,9 @@ extension EmbeddingTable {
         return try importer.run(try makeSource(), in: transaction)
       }
       // The cache holds only rows that were committed, some of which have changed.
+      cache.counts.setRows(record.rowCount)
       cache.removeAll()
-      cache.changedBlocks.reset(rowCount: record.rowCount)
+      core.locations.removeAll()
       core.state.withLock { $0.record = record }
       core.sampler.invalidate()
       return summary
@@ -62,18 +63,22 @@ extension EmbeddingDatabase {
     let previous = record.generation
     record.generation += 1
     let tables = openTables.withLock { Array($0.values) }
+    var number: UInt64 = 0
     let result = try environment.write {
       (transaction) throws(EmbeddingError) -> (R, TableRecord) in
+      number = transaction.id
       try checkGeneration(previous, in: transaction)
       let result = try body(transaction, before)
       try Self.put(
         result.1.encode(), under: TableRecord.key(table.storage.name), in: meta, transaction)
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
       announce(
-        from: previous, to: record.generation, tables: tables, changed: [], except: table.number)
+        number, from: previous, to: record.generation, tables: tables, changed: [],
+        except: table.number)
       return result
     }
     state.withLock { $0.record.generation = record.generation }
+    for other in tables where other !== table { other.advance(to: number, changedBlocks: []) }
     return result
   }
 }

@@ -39,6 +39,15 @@ public struct IDColumn: Sendable, Hashable {
     for id in ids { append(id) }
   }
 
+  /// A column of byte-string ids in Arrow's layout; the first offset is 0, the last the length of
+  /// `bytes`, and they rise.
+  package init(offsets: [Int32], bytes: [UInt8]) {
+    precondition(offsets.first == 0 && Int(offsets[offsets.count - 1]) == bytes.count)
+    type = .bytes
+    self.offsets = offsets
+    self.bytes = bytes
+  }
+
   /// The number of ids.
   public var count: Int {
     switch type {
@@ -96,6 +105,20 @@ public struct IDColumn: Sendable, Hashable {
     bytes.append(contentsOf: id)
     precondition(bytes.count <= Int(Int32.max), "a column holds at most 2^31 - 1 bytes of ids")
     offsets.append(Int32(bytes.count))
+  }
+
+  /// Appends ids `range` of another column of the same type.
+  package mutating func append(contentsOf other: borrowing IDColumn, _ range: Range<Int>) {
+    precondition(type == other.type, "ids were appended to a column of another type")
+    switch type {
+    case .int64: int64s.append(contentsOf: other.int64s[range])
+    case .bytes:
+      let start = other.offsets[range.lowerBound]
+      let shift = bytes.count - Int(start)
+      bytes.append(contentsOf: other.bytes[Int(start)..<Int(other.offsets[range.upperBound])])
+      precondition(bytes.count <= Int(Int32.max), "a column holds at most 2^31 - 1 bytes of ids")
+      for i in range { offsets.append(Int32(Int(other.offsets[i + 1]) + shift)) }
+    }
   }
 
   /// Empties the column.

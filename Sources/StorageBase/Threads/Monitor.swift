@@ -1,18 +1,23 @@
-import Glibc
-import StorageBase
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// A state and the lock that guards it, on whose changes threads can wait.
 ///
-/// `Mutex` has no condition variable, and the gate of an environment needs one. The state is
+/// For what `Mutex` cannot do, having no condition variable: gates and queues of work. The state is
 /// reached through the lock only.
 ///
 /// `@unchecked Sendable`: `storage` is read and written with the lock held, nowhere else.
-final class Monitor<State>: @unchecked Sendable {
+package final class Monitor<State>: @unchecked Sendable {
   private let storage: UnsafeMutablePointer<State>
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-  init(_ state: State) {
+  package init(_ state: State) {
     storage = .allocate(capacity: 1)
     storage.initialize(to: state)
     mutex.initialize(to: pthread_mutex_t())
@@ -36,7 +41,7 @@ final class Monitor<State>: @unchecked Sendable {
   }
 
   /// Runs `body` with the lock held. `body` must not call out to code that takes it again.
-  func locked<R>(
+  package func locked<R>(
     _ body: (inout State) throws(EmbeddingError) -> R
   ) throws(EmbeddingError) -> R {
     pthread_mutex_lock(mutex)
@@ -45,7 +50,7 @@ final class Monitor<State>: @unchecked Sendable {
   }
 
   /// The same for a body that cannot fail.
-  func withLock<R>(_ body: (inout State) -> R) -> R {
+  package func withLock<R>(_ body: (inout State) -> R) -> R {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     return body(&storage.pointee)
@@ -53,12 +58,15 @@ final class Monitor<State>: @unchecked Sendable {
 
   /// Waits until `attempt` gives something other than nil; it runs with the lock held, at once and
   /// after every `broadcast`. Gives nil when `seconds` pass first (no limit without it).
-  func wait<R>(
+  @discardableResult
+  package func wait<R>(
     seconds: Int? = nil, _ attempt: (inout State) throws(EmbeddingError) -> R?
   ) throws(EmbeddingError) -> R? {
     var deadline = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &deadline)
-    deadline.tv_sec += seconds ?? 0
+    if let seconds {
+      clock_gettime(CLOCK_MONOTONIC, &deadline)
+      deadline.tv_sec += seconds
+    }
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while true {
@@ -73,5 +81,5 @@ final class Monitor<State>: @unchecked Sendable {
   }
 
   /// Wakes every thread in `wait`.
-  func broadcast() { pthread_cond_broadcast(changed) }
+  package func broadcast() { pthread_cond_broadcast(changed) }
 }
