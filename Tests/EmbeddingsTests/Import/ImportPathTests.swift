@@ -1,3 +1,4 @@
+import LMDB
 import StorageBase
 import TestSupport
 import Testing
@@ -155,5 +156,29 @@ import Testing
     #expect(try table.count == 40_000)
     #expect(try table.value(39_999) == 39_999)
     #expect(try brokenInvariant(of: table) == nil)
+  }
+
+  /// Two byte strings of the same XXH3 are not to be had; their keys are forced to be equal here.
+  @Test func idsOfOneHashShareAnEntryWithinARunAndAcrossRuns() throws {
+    let table = try scratch.open().table("t", configuration(.bytes))
+    let storage = table.storage
+    let column = IDColumn(["one", "two", "three", "two", "four", "five"])
+    let keys = [UInt64](repeating: 42, count: column.count)
+    try table.database.environment.write { (transaction) throws(EmbeddingError) in
+      var ids = ImportedIDs(storage: storage, limits: ImportLimits(), firstRow: 0)
+      try column.batch.withUnsafeIDs { (batch) throws(EmbeddingError) in
+        var fresh: [UInt32] = []
+        ids.add(batch, keys: keys, first: 0, positions: [0, 1, 2, 3], fresh: &fresh)
+        #expect(fresh == [0, 1, 2])
+        try ids.enter(in: transaction)
+        ids.add(batch, keys: keys, first: 0, positions: [4, 5], fresh: &fresh)
+        try ids.enter(in: transaction)
+        for (row, position) in fresh.enumerated() {
+          let key = RowKey(key: 42, bytes: batch.bytes(Int(position)))
+          let found = try storage.row(of: key, in: transaction)
+          #expect(found == UInt64(row))
+        }
+      }
+    }
   }
 }
