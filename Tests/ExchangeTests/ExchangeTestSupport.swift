@@ -67,7 +67,10 @@ struct Rows: Equatable {
   init(reading path: String, _ options: ReaderOptions = ReaderOptions(), limit: Int = 5)
     throws(EmbeddingError)
   {
-    let reader = try openRowReader(path: path, options: options)
+    try self.init(reading: try openRowReader(path: path, options: options), limit: limit)
+  }
+
+  init(reading reader: any RowReader, limit: Int) throws(EmbeddingError) {
     var batch = reader.makeBatch()
     dimension = reader.dimension
     while try reader.read(into: &batch, limit: limit) > 0 {

@@ -1,5 +1,6 @@
 import Foundation
 import StorageBase
+import TestSupport
 import Testing
 
 @testable import Exchange
@@ -67,6 +68,70 @@ import Testing
         Issue.record("\(text) gave \(parsed), and strtof \(expected)")
         return
       }
+    }
+  }
+
+  /// The path for what files are made of: few digits, a point, no exponent; many decimals lie next to
+  /// the midpoint of two float32s.
+  @Test func commonDecimalsParseAsStrtofDoes() {
+    let seed = UInt64.random(in: 0...UInt64.max)
+    var random = SeededGenerator(seed: seed)
+    var taken = 0
+    var text: [UInt8] = []
+    for i in 0..<300_000 {
+      let value = Float(bitPattern: UInt32.random(in: 0x3380_0000...0x4F00_0000, using: &random))
+      text.removeAll(keepingCapacity: true)
+      if i % 3 == 0 { text.append(UInt8(ascii: "-")) }
+      switch i % 4 {
+      case 0: text += value.description.utf8
+      case 1: text += ((Double(value) + Double(value.nextUp)) / 2).description.utf8
+      default:
+        let digits = String(UInt64.random(in: 0..<10_000_000_000_000_000_000, using: &random)).utf8
+        text += digits.prefix(Int.random(in: 1...9, using: &random))
+        text.append(UInt8(ascii: "."))
+        text += digits.suffix(Int.random(in: 0...12, using: &random))
+      }
+      let length = text.count
+      text += i % 5 == 0 ? [] : i % 5 == 1 ? [0x09, 0x37] : [0x20, 0x39, 0x39]
+      var position = 0
+      let common = text.withUnsafeBufferPointer { FloatText.parseCommon($0, &position) }
+      guard let common else {
+        #expect(position == 0)
+        continue
+      }
+      taken += 1
+      let expected = strtof(String(decoding: text.prefix(length), as: UTF8.self), nil)
+      guard common.bitPattern == expected.bitPattern, position == length else {
+        Issue.record(
+          "seed \(seed): \(String(decoding: text, as: UTF8.self)) gave \(common), not \(expected)")
+        return
+      }
+    }
+    // The others have an exponent or many digits.
+    #expect(taken > 150_000, "seed \(seed)")
+  }
+
+  @Test(arguments: [
+    "", "-", "1", "+1.5", "1.5e3", "1.5x", ".5", "-.5", "1234567890.5", "1.2.3",
+    "0.1234567890123456789",
+    "1.12345678x", "nan", "1.1234567:", "1.1234567/", "16777217.0",
+  ])
+  func whatIsNotCommonIsLeftToTheGeneralPath(text: String) {
+    var position = 0
+    let bytes = Array(text.utf8)
+    #expect(
+      bytes.isEmpty || bytes.withUnsafeBufferPointer { FloatText.parseCommon($0, &position) } == nil
+    )
+    #expect(position == 0)
+  }
+
+  @Test func commonNumbersMayEndTheText() {
+    for (text, value) in [("1.", 1), ("-0.0", -0.0), ("0.5", 0.5), ("12.12345678", 12.12345678)] {
+      var position = 0
+      let bytes = Array(text.utf8)
+      let parsed = bytes.withUnsafeBufferPointer { FloatText.parseCommon($0, &position) }
+      #expect(parsed?.bitPattern == Float(value).bitPattern)
+      #expect(position == bytes.count)
     }
   }
 

@@ -1,6 +1,8 @@
-import Exchange
+import Foundation
 import StorageBase
 import Testing
+
+@testable import Exchange
 
 @Suite struct TextFormatTests {
   let folder: TemporaryFolder
@@ -29,6 +31,26 @@ import Testing
       "2 2\r\na 1 2\r\nb 3 4\r\n", "2 2\na\t1\t2\nb\t3\t4", "2 2 \na 1 2 \nb  3   4 \n\n\n",
     ] {
       #expect(try rows(text) == plain)
+    }
+  }
+
+  /// The file is read in pieces; they may end anywhere, within a number too.
+  @Test func piecesOfAnyLengthGiveTheSameRowsAndLineNumbers() throws {
+    let good = "4 3\nking 0.12345678 -1.5 2e-3\r\n. . 1 2.25 -0.0\nqueen\t7.125 .5 1.\n\u{e9} 1 2 3"
+    let bad = good.replacingOccurrences(of: "2e-3", with: "1.5 9").replacingOccurrences(
+      of: "2.25", with: "2.2x")
+    let expected = try rows(good)
+    #expect(expected.ids == ["king", ". .", "queen", "\u{e9}"])
+    func read(_ text: String, _ size: Int) throws -> Rows {
+      let source = try ByteSource(path: try folder.write(text), bufferSize: size)
+      let reader = try TextReader(
+        source, format: .word2vecText, options: ReaderOptions(), vocabulary: nil)
+      return try Rows(reading: reader, limit: size % 4 + 1)
+    }
+    for size in 16...good.utf8.count + 1 {
+      #expect(try read(good, size) == expected)
+      let error = #expect(throws: EmbeddingError.self) { try read(bad, size) }
+      #expect(error?.message.contains("line 2") == true)
     }
   }
 

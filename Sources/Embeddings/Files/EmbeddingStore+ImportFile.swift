@@ -2,7 +2,8 @@ import Exchange
 public import StorageBase
 
 extension EmbeddingStore {
-  /// Takes in the rows of a file, all or nothing, in the memory of one batch.
+  /// Takes in the rows of a file, all or nothing, in memory that does not grow with the file (see
+  /// ``EmbeddingTable/importRows(_:from:)``; a store in memory holds all rows).
   ///
   /// Of equal ids in the file the first counts. Vectors come in bit for bit; NaN and infinity are
   /// refused. Where the memory map has to grow on the way, the file is read again from its

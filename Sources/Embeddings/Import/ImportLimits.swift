@@ -7,7 +7,7 @@ struct ImportLimits: Sendable {
   /// Rows of a batch that are taken in at a time, should a source give more than it was asked for.
   var partRows = 1 << 16
   /// Blocks are written ahead of the commit whenever there are so many bytes of them.
-  var bytesAhead = 64 << 20
+  var bytesAhead = 32 << 20
   /// New ids are entered in the id tree whenever there are so many; at most 2^23.
   var idCount = 1 << 22
   /// The same for the bytes of byte-string ids.

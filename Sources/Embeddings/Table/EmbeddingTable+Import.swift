@@ -8,7 +8,7 @@ extension EmbeddingTable {
   /// What was trained before is committed first. Rows get numbers in the order of the source, so a
   /// source sorted by falling frequency lays hot rows side by side.
   ///
-  /// Memory, whatever the number of rows: four batches of 8 MiB (or of one row, if that is more), 64
+  /// Memory, whatever the number of rows: four batches of 8 MiB (or of one row, if that is more), 32
   /// MiB of pages on their way to the file, and up to 256 MiB for new ids, in a table of byte-string
   /// ids 512 MiB: they are collected, four million or 64 MiB of bytes at a time, and entered in the
   /// id tree in its order. Beside it one bit for each row that the table had before. An import into
@@ -24,6 +24,7 @@ extension EmbeddingTable {
     try importRows(options, limits: ImportLimits(), from: makeSource)
   }
 
+  @discardableResult
   func importRows(
     _ options: ImportOptions, limits: ImportLimits,
     from makeSource: () throws(EmbeddingError) -> RowSource

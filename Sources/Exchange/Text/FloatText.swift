@@ -4,7 +4,7 @@ enum FloatText {
   static let maximumLength = 1024
 
   /// 10^0 to 10^60, each within one unit in the last place.
-  private static let powers: [Double] = [
+  static let powers: [Double] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30, 1e31, 1e32,
     1e33, 1e34, 1e35, 1e36, 1e37, 1e38, 1e39, 1e40, 1e41, 1e42, 1e43, 1e44, 1e45, 1e46, 1e47, 1e48,
@@ -68,11 +68,7 @@ enum FloatText {
       let scaled =
         exponent < 0
         ? Double(mantissa) / powers[-exponent] : Double(mantissa) * powers[exponent]
-      // The 29 bits that single precision drops, and their distance from one half.
-      let dropped = Int(scaled.bitPattern & 0x1FFF_FFFF)
-      if scaled >= 0x1p-126, abs(dropped - 0x1000_0000) > 4 {
-        return Float(negative ? -scaled : scaled)
-      }
+      if let value = rounded(scaled, negative: negative) { return value }
     }
     return exact(text, start..<i)
   }

@@ -110,12 +110,21 @@ final class TextReader: RowReader {
   ) throws(EmbeddingError) -> Bool {
     var position = start
     var finite = true
-    for i in first..<(first + dimension) {
-      while position < row.count, isSeparator(row[position]) { position &+= 1 }
-      guard let value = FloatText.parse(row, &position) else { return false }
-      finite = finite && value.isFinite
-      values[i] = value
+    let isWhole = row.withUnsafeBufferPointer { text in
+      for i in first..<(first + dimension) {
+        while position < text.count, isSeparator(text[position]) { position &+= 1 }
+        if let value = FloatText.parseCommon(text, &position) {
+          values[i] = value
+        } else if let value = FloatText.parse(row, &position) {
+          finite = finite && value.isFinite
+          values[i] = value
+        } else {
+          return false
+        }
+      }
+      return true
     }
+    guard isWhole else { return false }
     guard position == row.count else { return false }
     if !finite, !allowsNonFinite {
       throw source.malformedLine(
