@@ -20,6 +20,9 @@ struct CacheLayout: Sendable {
   /// Bytes of a slab, whole cache lines.
   let slabBytes: Int
 
+  /// Of a slot's number, the part that says where it is in its slab.
+  let slotMask: Int
+
   var rowsPerSlab: Int { 1 << rowsPerSlabShift }
 
   /// - Parameter mostSlabBytes: what a slab should take at most; it has 8 rows at least.
@@ -33,6 +36,7 @@ struct CacheLayout: Sendable {
     var shift = 3
     while shift < 12, rowBytes << (shift + 1) <= mostSlabBytes { shift += 1 }
     rowsPerSlabShift = shift
+    slotMask = (1 << shift) - 1
     floatsOffset = (headerBytes << shift + 63) & ~63
     idsOffset = floatsOffset + (rowFloats * 4 << shift + 7) & ~7
     slabBytes = (idsOffset + (hasBytes ? 8 << shift : 0) + 63) & ~63

@@ -73,25 +73,25 @@ struct RowShard: ~Copyable {
 
   @inline(__always)
   func header(_ slot: Int) -> UnsafeMutablePointer<RowHeader> {
-    slabs[slot >> layout.rowsPerSlabShift].assumingMemoryBound(to: RowHeader.self)
-      + (slot & (layout.rowsPerSlab - 1))
+    slabs[slot &>> layout.rowsPerSlabShift].assumingMemoryBound(to: RowHeader.self)
+      + (slot & layout.slotMask)
   }
 
   /// The row's vector, directly followed by its slots.
   @inline(__always)
   func floats(_ slot: Int) -> UnsafeMutablePointer<Float> {
-    (slabs[slot >> layout.rowsPerSlabShift] + layout.floatsOffset)
+    (slabs[slot &>> layout.rowsPerSlabShift] + layout.floatsOffset)
       .assumingMemoryBound(to: Float.self)
-      + (slot & (layout.rowsPerSlab - 1)) &* layout.rowFloats
+      + (slot & layout.slotMask) &* layout.rowFloats
   }
 
   /// Where the pointer to the id's bytes stands, in a shard of byte-string ids. The pointee starts
   /// with the number of bytes as UInt32.
   @inline(__always)
   func idPointer(_ slot: Int) -> UnsafeMutablePointer<UnsafeMutableRawPointer?> {
-    (slabs[slot >> layout.rowsPerSlabShift] + layout.idsOffset)
+    (slabs[slot &>> layout.rowsPerSlabShift] + layout.idsOffset)
       .assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
-      + (slot & (layout.rowsPerSlab - 1))
+      + (slot & layout.slotMask)
   }
 
   /// The bytes of the id of a row; empty in a shard of Int64 ids.

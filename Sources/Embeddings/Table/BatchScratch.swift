@@ -61,20 +61,26 @@ final class BatchScratch {
     misses.removeAll(keepingCapacity: true)
     uncached = 0
     hasAbsent = false
-    let hashes = hashes
-    if let int64s = ids.int64s {
-      for i in 0..<count { hashes[i] = RowKey.hash(UInt64(bitPattern: int64s[i])) }
-    } else {
-      for i in 0..<count { hashes[i] = RowKey.hash(xxh3(ids.bytes(i))) }
-    }
-    let (order, orderedHashes) = (order, orderedHashes)
     let shardCount = cache.shards.count
     let shift = cache.shardShift
+    let (hashes, order, orderedHashes) = (hashes, order, orderedHashes)
     starts.removeAll(keepingCapacity: true)
     starts.append(contentsOf: repeatElement(0, count: shardCount + 1))
     starts.withUnsafeMutableBufferPointer { starts in
       let starts = starts.baseAddress.unsafelyUnwrapped
-      for i in 0..<count { starts[Int(hashes[i] >> shift)] &+= 1 }
+      if let int64s = ids.int64s {
+        for i in 0..<count {
+          let hash = RowKey.hash(UInt64(bitPattern: int64s[i]))
+          hashes[i] = hash
+          starts[Int(hash >> shift)] &+= 1
+        }
+      } else {
+        for i in 0..<count {
+          let hash = RowKey.hash(xxh3(ids.bytes(i)))
+          hashes[i] = hash
+          starts[Int(hash >> shift)] &+= 1
+        }
+      }
       // Counts become ends; filling from behind turns the ends into starts and keeps the order.
       var end = 0
       for shard in 0..<shardCount {

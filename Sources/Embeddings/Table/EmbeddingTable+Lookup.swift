@@ -33,28 +33,33 @@ extension EmbeddingTable {
       scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
     } else {
       forEachShard(scratch) { rows, range in
-        rows.forEachSlot(
-          in: range, of: ids, scratch, prefetchedFloats: dimension,
-          prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
-        ) { rows, i, key, slot in
-          let target = output + i &* dimension
-          var slot = slot
-          if slot < 0 {
-            guard rows.context.counts.allAreCached else {
-              scratch.misses.append(UInt32(truncatingIfNeeded: i))
-              return
+        PendingCopies.with(dimension: dimension) { copies in
+          rows.forEachSlot(
+            in: range, of: ids, scratch, prefetchedFloats: dimension,
+            prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
+          ) { rows, i, key, slot in
+            let target = output + i &* dimension
+            var slot = slot
+            if slot < 0 {
+              guard rows.context.counts.allAreCached else {
+                scratch.misses.append(UInt32(truncatingIfNeeded: i))
+                return
+              }
+              guard mode == .training else {
+                self.initialVector(target, key: key.key)
+                return
+              }
+              // To make room, a row may be evicted that is yet to be copied.
+              copies.finish()
+              slot = self.insertAbsent(key, &rows, scratch)
+              guard slot >= 0 else {
+                hasRoom = false
+                return
+              }
             }
-            guard mode == .training else {
-              self.initialVector(target, key: key.key)
-              return
-            }
-            slot = self.insertAbsent(key, &rows, scratch)
-            guard slot >= 0 else {
-              hasRoom = false
-              return
-            }
+            self.use(slot, i, &rows, scratch, mode: mode)
+            copies.add(rows.floats(slot), to: target)
           }
-          self.copy(slot, i, &rows, scratch, to: target, mode: mode)
         }
       }
     }
@@ -142,12 +147,12 @@ extension EmbeddingTable {
     }
   }
 
-  /// Copies the vector of a cached row; one that is deleted holds its initial vector, and is to
-  /// become a row if the lookup is for training.
+  /// Notes the use of a cached row. One that is deleted holds its initial vector, and is to become a
+  /// row if the lookup is for training.
   @inline(__always)
-  private func copy(
+  private func use(
     _ slot: Int, _ position: Int, _ rows: inout RowShard, _ scratch: BatchScratch,
-    to target: UnsafeMutablePointer<Float>, mode: LookupMode
+    mode: LookupMode
   ) {
     let flags = rows.header(slot).pointee.flags
     if mode == .training {
@@ -156,6 +161,14 @@ extension EmbeddingTable {
       if isAbsent { scratch.hasAbsent = true }
     }
     if !flags.contains(.referenced) { rows.header(slot).pointee.flags.insert(.referenced) }
+  }
+
+  /// Copies the vector of a cached row that is used.
+  private func copy(
+    _ slot: Int, _ position: Int, _ rows: inout RowShard, _ scratch: BatchScratch,
+    to target: UnsafeMutablePointer<Float>, mode: LookupMode
+  ) {
+    use(slot, position, &rows, scratch, mode: mode)
     target.update(from: rows.floats(slot), count: storage.layout.dimension)
   }
 
