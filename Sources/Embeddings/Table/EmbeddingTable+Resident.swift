@@ -26,7 +26,8 @@ extension EmbeddingTable {
   ) throws(EmbeddingError) -> BatchOutcome {
     var hasRoom = true
     forEachShard(scratch) { rows, range in
-      rows.forEachSlot(in: range, of: ids, scratch, prefetchedFloats: 0) { rows, i, key, slot in
+      rows.forEachSlot(in: range, of: ids, scratch, prefetchedFloats: 0, bodyInserts: true) {
+        rows, i, key, slot in
         var slot = slot
         if slot < 0 {
           guard rows.context.counts.allAreCached else {
