@@ -4,25 +4,26 @@ import Synchronization
 /// that a commit writes, and for what helps lookups past the cache.
 ///
 /// Counted as cached are the rows, their index and the bytes of their ids: everything that grows
-/// with the number of rows. LMDB keeps the pages that a commit writes in memory until its end, and
-/// the memory of the largest commit for good; so three eighths of the budget are set aside for them, and
-/// a commit becomes due when they would fill it. A quarter is for row numbers and block addresses
-/// (``RowNumberCache``, ``BlockAddresses``): 5 or 6 bytes make a lookup that misses the cache several
-/// times as fast, where a cached row takes hundreds. A read-only database has nothing else.
+/// with the number of rows. A quarter is for what a commit needs while it is written: lists of its
+/// rows, copies of those that change meanwhile, and the pages that LMDB has not written yet
+/// (``bytesAhead``). A quarter is for row numbers and block addresses (``RowNumberCache``,
+/// ``BlockAddresses``): 5 or 6 bytes make a lookup that misses the cache several times as fast, where
+/// a cached row takes hundreds. A read-only database has nothing else.
 final class CacheBudget: Sendable {
   /// What the user set, in bytes.
   let total: Int
   /// Bytes for cached rows.
   let limit: Int
-  /// Bytes for the pages of a commit.
+  /// Bytes for what a commit needs.
   let commitLimit: Int
+  /// Bytes of pages that a commit keeps in memory before it writes them to the file.
+  var bytesAhead: Int { max(1 << 20, min(32 << 20, commitLimit / 4)) }
   /// Bytes for row numbers and block addresses.
   let lookupLimit: Int
   private let used = Atomic<Int>(0)
   private let lookups = Atomic<Int>(0)
   private let dirty = Atomic<Int>(0)
   private let commitSize = Atomic<Int>(0)
-  private let new = Atomic<Int>(0)
 
   /// - Parameters:
   ///   - bytes: what the user set.
@@ -31,7 +32,7 @@ final class CacheBudget: Sendable {
     total = bytes
     // Where there is hardly room for a batch, all of it is for batches.
     lookupLimit = isReadOnly ? bytes : bytes < 512 << 10 ? 0 : bytes / 4
-    commitLimit = (bytes - lookupLimit) / 2
+    commitLimit = lookupLimit == 0 ? bytes / 2 : bytes / 4
     limit = bytes - lookupLimit - commitLimit
   }
 
@@ -41,8 +42,7 @@ final class CacheBudget: Sendable {
   /// Bytes of cached rows that wait for a commit.
   var dirtyBytes: Int { dirty.load(ordering: .relaxed) }
 
-  /// The bytes that a commit made now would need: copies of the rows, each block of which a row
-  /// changed, and new rows side by side.
+  /// The bytes that a commit made now would need, beside pages.
   var commitBytes: Int { commitSize.load(ordering: .relaxed) }
 
   /// Bytes in use for row numbers and block addresses.
@@ -76,13 +76,9 @@ final class CacheBudget: Sendable {
     }
   }
 
-  /// Rows that the last commit does not have.
-  var newRows: Int { new.load(ordering: .relaxed) }
-
   /// Counts rows that wait for a commit, or, with negative numbers, no longer do.
-  func addDirty(_ bytes: Int, commitBytes: Int, newRows: Int) {
+  func addDirty(_ bytes: Int, commitBytes: Int) {
     dirty.add(bytes, ordering: .relaxed)
     commitSize.add(commitBytes, ordering: .relaxed)
-    if newRows != 0 { new.add(newRows, ordering: .relaxed) }
   }
 }

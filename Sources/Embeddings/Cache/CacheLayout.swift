@@ -8,8 +8,9 @@ struct CacheLayout: Sendable {
   let hasBytes: Bool
   /// Rows in one slab, a power of two.
   let rowsPerSlabShift: Int
-  /// Bytes that a commit writes for a block of which a row changed.
-  let blockBytes: Int
+  /// Bytes of memory that a commit needs for a row: its places in lists, and a copy should it change
+  /// before its turn.
+  let commitBytes: Int
   /// Bytes of one row in a slab: header, floats, and a pointer to the id's bytes.
   let rowBytes: Int
   /// Where the floats start in a slab: on a cache line, so that rows of 16 floats and their
@@ -26,12 +27,12 @@ struct CacheLayout: Sendable {
   var rowsPerSlab: Int { 1 << rowsPerSlabShift }
 
   /// - Parameter mostSlabBytes: what a slab should take at most; it has 8 rows at least.
-  init(dimension: Int, slotCount: Int, hasBytes: Bool, blockBytes: Int, mostSlabBytes: Int) {
+  init(dimension: Int, slotCount: Int, hasBytes: Bool, mostSlabBytes: Int) {
     self.dimension = dimension
     rowFloats = dimension + slotCount
     self.hasBytes = hasBytes
-    self.blockBytes = blockBytes
     let headerBytes = MemoryLayout<RowHeader>.stride
+    commitBytes = 2 * MemoryLayout<ChangedRow>.stride + 64 + 4 * rowFloats
     rowBytes = headerBytes + 4 * rowFloats + (hasBytes ? 8 : 0)
     var shift = 3
     while shift < 12, rowBytes << (shift + 1) <= mostSlabBytes { shift += 1 }

@@ -29,8 +29,6 @@ final class RowCache: Sendable {
   let layout: CacheLayout
   let budget: CacheBudget
   let shards: [Shard]
-  /// The blocks that the next commit will write.
-  let changedBlocks: ChangedBlocks
   /// How many of the last commit's rows are here.
   let counts: CommittedCounts
   let shardShift: UInt64
@@ -40,7 +38,6 @@ final class RowCache: Sendable {
   ///   - rowCount: the rows of the last commit.
   init(_ block: BlockLayout, rowCount: UInt64, idType: IDType, budget: CacheBudget) {
     self.budget = budget
-    changedBlocks = ChangedBlocks(layout: block, rowCount: rowCount)
     counts = CommittedCounts(rowCount: rowCount)
     // A shard for each 4 MiB, up to 64: enough that threads rarely meet, and large enough that a
     // shard's last, half-empty slab stays small beside it.
@@ -49,11 +46,10 @@ final class RowCache: Sendable {
     // A slab is about a 64th of a shard's share.
     layout = CacheLayout(
       dimension: block.dimension, slotCount: block.slotCount, hasBytes: idType == .bytes,
-      blockBytes: block.pages * BlockLayout.pageSize,
       mostSlabBytes: budget.limit >> (shardBits + 6))
     shardShift = UInt64(64 - shardBits)
     let context = ShardContext(
-      layout: layout, budget: budget, changedBlocks: changedBlocks,
+      layout: layout, budget: budget,
       slabs: SlabMemory(slabBytes: layout.slabBytes, limit: budget.limit), counts: counts)
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }
@@ -61,7 +57,6 @@ final class RowCache: Sendable {
   /// Fixes the changed rows for a commit, while no batch is at work.
   func fix() {
     for shard in shards { shard.withRows { $0.fix() } }
-    resetChangedBlocks()
   }
 
   /// Begins to commit the rows that were fixed.
@@ -72,12 +67,6 @@ final class RowCache: Sendable {
   /// Takes that back, before the commit has begun.
   func unfix() {
     for shard in shards { shard.withRows { $0.unfix() } }
-  }
-
-  /// Starts to note changed blocks anew: those of the last commit, and those that the rows at hand
-  /// will fill.
-  func resetChangedBlocks() {
-    changedBlocks.reset(rowCount: UInt64(counts.rowCount + heldCount))
   }
 
   /// The shard of a hash.
@@ -106,6 +95,5 @@ final class RowCache: Sendable {
   /// Forgets every row; those that wait for a commit too.
   func removeAll() {
     for shard in shards { shard.withRows { $0.removeAllRows() } }
-    resetChangedBlocks()
   }
 }

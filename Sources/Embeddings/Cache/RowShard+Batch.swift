@@ -14,7 +14,7 @@ extension RowShard {
   @inline(__always)
   mutating func forEachSlot(
     in range: Range<Int>, of ids: UnsafeIDs, _ scratch: BatchScratch, prefetchedFloats: Int,
-    prepare: (_ position: Int) -> Void,
+    bodyInserts: Bool, prepare: (_ position: Int) -> Void,
     _ body: (_ rows: inout RowShard, _ position: Int, _ key: RowKey, _ slot: Int) -> Void
   ) {
     let ahead = Self.ahead
@@ -43,7 +43,9 @@ extension RowShard {
           bytes: ids.bytes == nil
             ? UnsafeRawBufferPointer(start: nil, count: 0) : ids.bytes(i))
         // The body may have put rows in or out since the candidate was found.
-        if slot < 0 || !header(slot).pointee.flags.contains(.occupied) || !matches(slot, key) {
+        if slot < 0 {
+          if bodyInserts { slot = find(key) }
+        } else if !header(slot).pointee.flags.contains(.occupied) || !matches(slot, key) {
           slot = find(key)
         }
         body(&self, i, key, slot)

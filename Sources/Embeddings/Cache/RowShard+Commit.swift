@@ -32,27 +32,16 @@ extension RowShard {
     header(slot).pointee.flags.subtract(.held)
     header(slot).pointee.flags.insert(dirty.flag)
     dirty.slots.append(UInt32(slot))
-    let row = header(slot).pointee.row
-    // Its place in a list, and a copy should it change again.
-    var size = layout.rowFloats * 4 + MemoryLayout<ChangedRow>.stride
-    if row == RowHeader.noRow {
-      size += layout.rowBytes
-      unreported.newRows += 1
-    } else if context.changedBlocks.mark(row: row) {
-      size += layout.blockBytes
-    }
     unreported.rows += 1
-    unreported.commitBytes += size
+    unreported.commitBytes += layout.commitBytes
   }
 
   /// Counts the rows that became dirty in the budget: for all rows that a batch has here at once.
   mutating func report() {
     context.budget.addDirty(
-      unreported.rows * layout.rowBytes, commitBytes: unreported.commitBytes,
-      newRows: unreported.newRows)
+      unreported.rows * layout.rowBytes, commitBytes: unreported.commitBytes)
     commitBytes += unreported.commitBytes
-    newRows += unreported.newRows
-    unreported = (0, 0, 0)
+    unreported = (0, 0)
   }
 
   /// Fixes the dirty rows for a commit. None may wait for one already.
@@ -61,9 +50,8 @@ extension RowShard {
       waiting.slots.isEmpty && waitingCopies.isEmpty, "rows wait for a commit already")
     swap(&waiting, &dirty)
     context.budget.addDirty(
-      -waiting.slots.count * layout.rowBytes, commitBytes: -commitBytes, newRows: -newRows)
+      -waiting.slots.count * layout.rowBytes, commitBytes: -commitBytes)
     commitBytes = 0
-    newRows = 0
   }
 
   /// Takes back what `fix` did, before the commit has begun: the rows are dirty again.

@@ -5,7 +5,6 @@ import StorageBase
 struct ShardContext: Sendable {
   let layout: CacheLayout
   let budget: CacheBudget
-  let changedBlocks: ChangedBlocks
   let slabs: SlabMemory
   let counts: CommittedCounts
 }
@@ -41,11 +40,10 @@ struct RowShard: ~Copyable {
 
   /// Rows that changed since a commit was last asked for.
   var dirty = DirtyRows(flag: .dirtyA)
-  /// What they add to the size of a commit, and how many of them are new.
+  /// What they add to the memory that a commit needs.
   var commitBytes = 0
-  var newRows = 0
   /// What of that the budget does not know yet.
-  var unreported = (rows: 0, commitBytes: 0, newRows: 0)
+  var unreported = (rows: 0, commitBytes: 0)
   /// Rows that a commit was asked for, which has not begun; and those that the commit under way
   /// writes.
   var waiting = DirtyRows(flag: .dirtyB)
@@ -164,8 +162,7 @@ struct RowShard: ~Copyable {
     for number in 0..<slabCount { context.slabs.giveBack(slabs[number]) }
     context.budget.release(slabCount * context.slabs.slabBytes)
     context.budget.release(RowIndex.bytes(index.bucketCount) - RowIndex.bytes(1))
-    context.budget.addDirty(
-      -dirty.slots.count * layout.rowBytes, commitBytes: -commitBytes, newRows: -newRows)
+    context.budget.addDirty(-dirty.slots.count * layout.rowBytes, commitBytes: -commitBytes)
   }
 
   /// Gives all memory back; every row is forgotten, dirty ones too.
@@ -174,7 +171,6 @@ struct RowShard: ~Copyable {
     slabCount = 0
     dirty.slots = []
     commitBytes = 0
-    newRows = 0
     waiting.slots = []
     waitingCopies = RowCopies(rowFloats: layout.rowFloats)
     running.slots = []

@@ -13,6 +13,8 @@ struct BlockEdits: ~Copyable {
   /// Rows that move within the table.
   var moves: [(to: UInt64, from: UInt64)] = []
   private(set) var changedBlocks: [Int] = []
+  /// Bytes of pages that LMDB has not written yet.
+  private var bytesInMemory = 0
 
   init(storage: TableStorage, cache: RowCache) {
     self.storage = storage
@@ -125,5 +127,10 @@ struct BlockEdits: ~Copyable {
     buffer.seal(number: number)
     try transaction.put(number, buffer.bytes, in: storage.blocks)
     changedBlocks.append(Int(number))
+    bytesInMemory += buffer.bytes.count
+    if bytesInMemory >= cache.budget.bytesAhead {
+      try transaction.writeAhead(storage.blocks)
+      bytesInMemory = 0
+    }
   }
 }

@@ -121,14 +121,9 @@ extension EmbeddingDatabase {
   /// How much waits for a commit: 1 where changed rows fill a quarter of what there is for cached
   /// rows, or half of what there is for a commit. As much again may come while it is written.
   private var commitLoad: Double {
-    let rows = Double(budget.dirtyBytes) / (Double(budget.limit) * 0.25)
-    let pages = Double(budget.commitBytes)
-    let limit = Double(budget.commitLimit) * 0.5
-    // New ids change pages of the id trees as well: at most one each, but not more than there are.
-    let mostIDPages = Double(budget.newRows * BlockLayout.pageSize)
-    guard pages + mostIDPages > limit else { return max(rows, (pages + mostIDPages) / limit) }
-    let idPages = openTables.withLock { $0.values.reduce(0) { $0 + $1.idPageBytes } }
-    return max(rows, (pages + Double(idPages)) / limit)
+    max(
+      Double(budget.dirtyBytes) / (Double(budget.limit) * 0.25),
+      Double(budget.commitBytes) / (Double(budget.commitLimit) * 0.5))
   }
 
   /// Commits by itself, between two batches.

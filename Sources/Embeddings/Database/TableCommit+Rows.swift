@@ -28,7 +28,11 @@ extension TableCommit {
     _ numbers: [UInt64], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     let storage = table.storage
-    for (_, index) in newByKey.lazy.map({ ($0.key, Int($0.index)) }) {
+    // A page for each id, if they are far apart.
+    let idsAhead = table.cache.budget.bytesAhead / BlockLayout.pageSize
+    for (entered, element) in newByKey.enumerated() {
+      if entered % idsAhead == idsAhead - 1 { try transaction.writeAhead(storage.ids) }
+      let index = Int(element.index)
       let row = new[index]
       // The bytes outlive the lock: the row stays where it is until the commit has ended.
       let bytes = table.cache.shards[Int(row.shard)].withRows { $0.idBytes(Int(row.slot)) }

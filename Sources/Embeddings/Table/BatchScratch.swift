@@ -101,6 +101,22 @@ final class BatchScratch {
     }
   }
 
+  /// The batch positions of the misses, rising.
+  func missesInBatchOrder() -> [UInt32] {
+    var isMiss = [UInt64](repeating: 0, count: (capacity + 63) / 64)
+    for i in misses { isMiss[Int(i / 64)] |= 1 << UInt64(i % 64) }
+    var ordered: [UInt32] = []
+    ordered.reserveCapacity(misses.count)
+    for (word, bits) in isMiss.enumerated() {
+      var bits = bits
+      while bits != 0 {
+        ordered.append(UInt32(word * 64 + bits.trailingZeroBitCount))
+        bits &= bits &- 1
+      }
+    }
+    return ordered
+  }
+
   /// The batch positions of the misses in the order of the id tree, equal ids in batch order.
   func sortedMisses(by storage: TableStorage) -> [Int] {
     // The keys are sorted with their positions: looking them up in each comparison costs more.

@@ -36,6 +36,7 @@ extension EmbeddingTable {
         PendingCopies.with(dimension: dimension) { copies in
           rows.forEachSlot(
             in: range, of: ids, scratch, prefetchedFloats: dimension,
+            bodyInserts: mode == .training,
             prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
           ) { rows, i, key, slot in
             let target = output + i &* dimension
@@ -108,17 +109,18 @@ extension EmbeddingTable {
     let dimension = storage.layout.dimension
     let isCached = !database.isReadOnly
     let doorkeeper = isCached && !cache.canGrow ? core.doorkeeper() : nil
+    let hashes = scratch.hashes
     _ = try forEachStored(ids, scratch, prefetching: 4 * dimension) { i, stored in
       let target = output + i * dimension
       if let stored {
         stored.block.copyVector(stored.index, to: target)
-        guard isCached, doorkeeper?.admits(scratch.hashes[i]) ?? true else { return true }
+        guard isCached, doorkeeper?.admits(hashes[i]) ?? true else { return true }
       } else if !isCached {
         initialVector(target, key: scratch.key(i, of: ids).key)
         return true
       }
       let key = scratch.key(i, of: ids)
-      cache.shards[cache.shardNumber(scratch.hashes[i])].withRows { rows in
+      cache.shards[cache.shardNumber(hashes[i])].withRows { rows in
         // A duplicate, or another thread, may have brought it in meanwhile.
         var slot = rows.find(key)
         if slot < 0, let stored {

@@ -27,7 +27,7 @@ extension EmbeddingTable {
     var hasRoom = true
     forEachShard(scratch) { rows, range in
       rows.forEachSlot(
-        in: range, of: ids, scratch, prefetchedFloats: 0, prepare: { _ in }
+        in: range, of: ids, scratch, prefetchedFloats: 0, bodyInserts: true, prepare: { _ in }
       ) { rows, i, key, slot in
         var slot = slot
         if slot < 0 {

@@ -84,7 +84,8 @@ extension EmbeddingTable {
     let ring = 4 * ahead
     let hashes = scratch.hashes
     let layout = storage.layout
-    let misses = scratch.misses
+    // In batch order, in which their vectors are written one behind the other.
+    let misses = scratch.missesInBatchOrder()
     scratch.misses.removeAll(keepingCapacity: true)
     // Unsafe: a ring of probes, each written before it is read.
     let probes = UnsafeMutablePointer<Probe>.allocate(capacity: ring)

@@ -90,15 +90,6 @@ final class TableCore: Sendable {
     state = Mutex(try State(record: record))
   }
 
-  /// The most bytes of pages that new ids change in the id tree, when they come in random order:
-  /// a page each, but not more than the tree has.
-  var idPageBytes: Int {
-    let new = max(0, uncommittedRows.load(ordering: .relaxed))
-    // An entry takes 26 bytes in the leaves of Int64 ids, which are two thirds full.
-    let tree = state.withLock { Int($0.record.rowCount) } * (storage.idType == .int64 ? 40 : 80)
-    return min(new * BlockLayout.pageSize, tree)
-  }
-
   /// Takes over where blocks stand after a commit. No batch is at work.
   func advance(to transaction: UInt64, changedBlocks: [Int]) {
     locations.advance(

@@ -21,8 +21,8 @@ final class RowNumberCache: Sendable {
     var table: RowNumbers?
     /// A table that was given up to make room for a larger one, until its last user is done.
     weak var givenUp: RowNumbers?
-    /// Entries stored in earlier tables.
-    var seen = 0
+    /// The entries that the next table is to have room for.
+    var wanted = RowNumberCache.fewest
     var isGrowing = false
   }
   private let state = Mutex(State())
@@ -40,17 +40,15 @@ final class RowNumberCache: Sendable {
     guard rowCount > 0 else { return nil }
     let (table, shape) = state.withLock { state -> (RowNumbers?, RowNumbers.Shape?) in
       let old = state.table
-      let seen = state.seen + (old?.storedCount ?? 0)
       let room = budget.lookupRoom - leaving
       let largest = RowNumbers.Shape(rowCount: rowCount, entries: Int(rowCount + rowCount / 2) + 16)
         .limited(toBytes: room + (old?.shape.bytes ?? 0))
-      let shape = largest.limited(
-        toEntries: max(Self.fewest, 4 * seen, 8 * (old?.shape.entries ?? 0)))
+      let shape = largest.limited(toEntries: old.map { 8 * $0.shape.entries } ?? state.wanted)
       let isOutgrown = old.map { $0.shape.rowBits < largest.rowBits } ?? false
       guard !state.isGrowing, state.givenUp == nil, shape.bucketCount > 0,
-        isOutgrown || old.map({ shape.isGrowth(of: $0.shape, entries: seen) }) ?? true
+        isOutgrown || old.map({ shape.isGrowth(of: $0.shape, entries: $0.storedCount) }) ?? true
       else { return (old, nil) }
-      state.seen = seen
+      state.wanted = shape.entries
       if old != nil, isOutgrown || shape.bytes > room {
         // There is room only once the old one has gone.
         state.givenUp = old
