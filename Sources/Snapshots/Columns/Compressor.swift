@@ -135,7 +135,8 @@ enum RawFrame {
     while start < content.count {
       let count = min(blockSize, content.count - start)
       let isLast = start + count == content.count ? 1 : 0
-      let header = Int(frame[position]) | Int(frame[position + 1]) << 8 | Int(frame[position + 2]) << 16
+      let header =
+        Int(frame[position]) | Int(frame[position + 1]) << 8 | Int(frame[position + 2]) << 16
       guard header == isLast | count << 3 else { return false }
       position += 3
       UnsafeMutableRawBufferPointer(rebasing: content[start..<start + count])
