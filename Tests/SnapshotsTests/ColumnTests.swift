@@ -25,6 +25,24 @@ import Testing
     #expect(back.dropLast() == elements[...])
   }
 
+  @Test func halvesAreTheNearestToTheirFloats() {
+    let all = (0...UInt16.max).map { $0 }
+    var floats = [Float](repeating: 0, count: all.count)
+    ck_floats_of_halves(all, all.count, &floats)
+    var random = SeededGenerator(seed: 9)
+    for i in all.indices {
+      let expected = Float(Float16(bitPattern: all[i]))
+      #expect(floats[i] == expected || floats[i].isNaN && expected.isNaN)
+    }
+    let some = (0..<40_001).map { _ in Float(bitPattern: UInt32(random.next() >> 32)) } + floats
+    var halves = [UInt16](repeating: 0, count: some.count)
+    ck_halves_of_floats(some, some.count, &halves)
+    for i in some.indices {
+      let (half, expected) = (Float16(bitPattern: halves[i]), Float16(some[i]))
+      #expect(half.bitPattern == expected.bitPattern || half.isNaN && expected.isNaN)
+    }
+  }
+
   @Test func filtersKnowTheirKeysAndFewOthers() {
     var random = SeededGenerator(seed: 1)
     for count in [1, 100, 32_768] {

@@ -91,6 +91,15 @@ void ck_split_planes(const void *_Nonnull elements, size_t count, size_t width,
 void ck_join_planes(const uint8_t *_Nonnull planes, size_t count, size_t width,
                     void *_Nonnull elements);
 
+// Half precision: IEEE 754 binary16, as its bits.
+
+/// `halves[i]` is the nearest to `floats[i]`, ties to even; infinity where none is near enough, and a
+/// NaN for a NaN. The two must not overlap.
+void ck_halves_of_floats(const float *_Nonnull floats, size_t count, uint16_t *_Nonnull halves);
+
+/// The way back, which is exact.
+void ck_floats_of_halves(const uint16_t *_Nonnull halves, size_t count, float *_Nonnull floats);
+
 // Instruction sets.
 
 /// The instruction sets that kernels exist for.
