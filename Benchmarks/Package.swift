@@ -3,16 +3,28 @@ import PackageDescription
 
 let package = Package(
   name: "Benchmarks",
+  products: [
+    .library(name: "WorkloadData", targets: ["WorkloadData"])
+  ],
   dependencies: [
     .package(name: "EmbeddingStore", path: ".."),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
   ],
   targets: [
+    // Ids, rows and gradients of the workloads, the same on every machine.
+    .target(name: "WorkloadData"),
+    .executableTarget(
+      name: "workloads",
+      dependencies: [
+        "WorkloadData",
+        .product(name: "Embeddings", package: "EmbeddingStore"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .executableTarget(
       name: "scale",
       dependencies: [
         .product(name: "Embeddings", package: "EmbeddingStore"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ])
+      ]),
   ]
 )

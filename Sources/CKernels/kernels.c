@@ -27,12 +27,16 @@ CK_INLINE uint64_t ck_mix64(uint64_t z) {
   return z ^ (z >> 31);
 }
 
-/// Prefetches the first lines of a row a little ahead of row `r`; the hardware follows from there.
-CK_INLINE void ck_prefetch_row(float *const *rows, size_t r, size_t count, size_t floats) {
+/// Prefetches the first lines of a row, and of its gradient of `dimension` floats, a little ahead of
+/// row `r`; the hardware follows from there.
+CK_INLINE void ck_prefetch_row(float *const *rows, const float *const *gradients, size_t r,
+                               size_t count, size_t floats, size_t dimension) {
   const size_t ahead = 3, most = 16 * 16;
   if (r + ahead >= count) return;
   if (floats > most) floats = most;
+  if (dimension > most) dimension = most;
   for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(rows[r + ahead] + i, 1, 3);
+  for (size_t i = 0; i < dimension; i += 16) __builtin_prefetch(gradients[r + ahead] + i, 0, 3);
 }
 
 /// Copies the first `count` < 16 floats of a block, without the call that a memcpy of variable length
@@ -122,31 +126,31 @@ CK_INLINE const struct ck_kernels *ck_chosen(void) {
   return table;
 }
 
-void ck_sgd(float *const *rows, const float *gradients, size_t count, size_t dimension, float lr) {
+void ck_sgd(float *const *rows, const float *const *gradients, size_t count, size_t dimension, float lr) {
   ck_chosen()->sgd(rows, gradients, count, dimension, lr);
 }
 
-void ck_momentum(float *const *rows, const float *gradients, size_t count, size_t dimension,
+void ck_momentum(float *const *rows, const float *const *gradients, size_t count, size_t dimension,
                  float lr, float momentum, int nesterov) {
   ck_chosen()->momentum(rows, gradients, count, dimension, lr, momentum, nesterov);
 }
 
-void ck_adagrad(float *const *rows, const float *gradients, size_t count, size_t dimension,
+void ck_adagrad(float *const *rows, const float *const *gradients, size_t count, size_t dimension,
                 float lr, float epsilon) {
   ck_chosen()->adagrad(rows, gradients, count, dimension, lr, epsilon);
 }
 
-void ck_rowwise_adagrad(float *const *rows, const float *gradients, size_t count, size_t dimension,
+void ck_rowwise_adagrad(float *const *rows, const float *const *gradients, size_t count, size_t dimension,
                         float lr, float epsilon) {
   ck_chosen()->rowwise_adagrad(rows, gradients, count, dimension, lr, epsilon);
 }
 
-void ck_ftrl(float *const *rows, const float *gradients, size_t count, size_t dimension, float lr,
+void ck_ftrl(float *const *rows, const float *const *gradients, size_t count, size_t dimension, float lr,
              float l1, float l2, float l2_shrinkage) {
   ck_chosen()->ftrl(rows, gradients, count, dimension, lr, l1, l2, l2_shrinkage);
 }
 
-void ck_adam(float *const *rows, const float *gradients, size_t count, size_t dimension, float lr,
+void ck_adam(float *const *rows, const float *const *gradients, size_t count, size_t dimension, float lr,
              float beta1, float beta2, float epsilon) {
   ck_chosen()->adam(rows, gradients, count, dimension, lr, beta1, beta2, epsilon);
 }
@@ -162,8 +166,9 @@ void ck_dot_rows(const float *query, const void *rows, size_t stride, size_t cou
   ck_chosen()->dot_rows(query, rows, stride, count, dimension, scores);
 }
 
-void ck_gather(const float *const *rows, size_t count, size_t dimension, float *output) {
-  ck_chosen()->gather(rows, count, dimension, output);
+void ck_copy_rows(const float *const *rows, float *const *outputs, size_t count,
+                  size_t dimension) {
+  ck_chosen()->copy_rows(rows, outputs, count, dimension);
 }
 
 void ck_uniform(float *vector, size_t count, uint64_t state, float center, float half, float low,

@@ -37,6 +37,16 @@ package func mix64(_ value: UInt64) -> UInt64 {
   return z ^ (z >> 31)
 }
 
+/// The inverse of `mix64`: each shift is undone by shifts of its multiples, each multiplication by
+/// that with the inverse modulo 2^64.
+@inlinable
+package func unmix64(_ value: UInt64) -> UInt64 {
+  var z = value
+  z = (z ^ (z >> 31) ^ (z >> 62)) &* 0x3196_42B2_D24D_8EC3
+  z = (z ^ (z >> 27) ^ (z >> 54)) &* 0x96DE_1B17_3F11_9089
+  return z ^ (z >> 30) ^ (z >> 60)
+}
+
 /// 2^64 divided by the golden ratio: the increment of SplitMix64.
 @inlinable package var golden: UInt64 { 0x9E37_79B9_7F4A_7C15 }
 

@@ -3,7 +3,7 @@
 /// Conventions
 /// - Vectors are `float` arrays of `dimension` elements, dimension >= 1. Nothing is allocated.
 /// - `rows[i]` points at a row: its vector, directly followed by the optimizer's slots. Rows of one
-///   call are distinct and aligned to 4 bytes. `gradients` is row-major [count, dimension] and
+///   call are distinct and aligned to 4 bytes. `gradients[i]` points at the gradient of row i, which
 ///   overlaps no row.
 /// - Each kernel exists for several instruction sets; the best one that the machine has is chosen
 ///   at run time. ALL give the same bits: no fused multiply-add, no approximated square root or
@@ -21,38 +21,61 @@ static inline void ck_prefetch(const void *_Nonnull address) {
   __builtin_prefetch(address, 0, 3);
 }
 
+/// Asks for the cache line at `address`, for writing. Never faults.
+static inline void ck_prefetch_for_writing(const void *_Nonnull address) {
+  __builtin_prefetch(address, 1, 3);
+}
+
+/// Which of the first 12 bytes at `bucket` equal `tag`: bit i for byte i. 16 bytes are read.
+static inline uint32_t ck_match_tags(const void *_Nonnull bucket, uint8_t tag) {
+#if defined(__SSE2__)
+  typedef char ck_bytes __attribute__((vector_size(16)));
+  ck_bytes tags;
+  __builtin_memcpy(&tags, bucket, sizeof tags);
+  const ck_bytes wanted = {(char)tag, (char)tag, (char)tag, (char)tag, (char)tag, (char)tag,
+                           (char)tag, (char)tag, (char)tag, (char)tag, (char)tag, (char)tag,
+                           (char)tag, (char)tag, (char)tag, (char)tag};
+  return (uint32_t)__builtin_ia32_pmovmskb128(tags == wanted) & 0xFFF;
+#else
+  const uint8_t *tags = (const uint8_t *)bucket;
+  uint32_t found = 0;
+  for (int i = 0; i < 12; i++) found |= (uint32_t)(tags[i] == tag) << i;
+  return found;
+#endif
+}
+
 // Optimizer steps on a batch of rows. The formulas are SGD, Momentum, Adagrad, RowWiseAdagrad, FTRL
 // and Adam of the Optimizers folder, element by element; w vector, g gradient, lr learning rate.
 
 /// `w -= lr*g`. No slots.
-void ck_sgd(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients, size_t count,
+void ck_sgd(float *_Nonnull const *_Nonnull rows, const float *_Nonnull const *_Nonnull gradients, size_t count,
             size_t dimension, float learning_rate);
 
 /// `a = mu*a + g; w -= lr*a`, or with `nesterov` not 0 `w -= lr*g + (lr*mu)*a`.
 /// Slots: a[dimension].
-void ck_momentum(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients,
+void ck_momentum(float *_Nonnull const *_Nonnull rows, const float *_Nonnull const *_Nonnull gradients,
                  size_t count, size_t dimension, float learning_rate, float momentum,
                  int nesterov);
 
 /// `a += g*g; w -= (lr*g)/(sqrt(a) + epsilon)`. Slots: a[dimension].
-void ck_adagrad(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients, size_t count,
+void ck_adagrad(float *_Nonnull const *_Nonnull rows, const float *_Nonnull const *_Nonnull gradients, size_t count,
                 size_t dimension, float learning_rate, float epsilon);
 
 /// `s += sum(g*g)/dimension; w -= (lr/(sqrt(s) + epsilon))*g`. Slots: s[1].
-void ck_rowwise_adagrad(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients,
+void ck_rowwise_adagrad(float *_Nonnull const *_Nonnull rows, const float *_Nonnull const *_Nonnull gradients,
                         size_t count, size_t dimension, float learning_rate, float epsilon);
 
 /// `n' = n + g*g; z += (g + (2*l2_shrinkage)*w) - ((sqrt(n') - sqrt(n))/lr)*w; n = n';`
 /// `w = abs(z) <= l1 ? 0 : (sign(z)*l1 - z)/(sqrt(n')/lr + 2*l2)`.
 /// Slots: n[dimension], z[dimension].
-void ck_ftrl(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients, size_t count,
+void ck_ftrl(float *_Nonnull const *_Nonnull rows, const float *_Nonnull const *_Nonnull gradients, size_t count,
              size_t dimension, float learning_rate, float l1, float l2, float l2_shrinkage);
 
 /// `t += 1; m += (g - m)*(1 - b1); v += (g*g - v)*(1 - b2); w -= (alpha*m)/(sqrt(v) + epsilon)`
 /// with `alpha = lr*sqrt(1 - b2^t)/(1 - b1^t)`, computed in double by repeated squaring and rounded
 /// once. Slots: m[dimension], v[dimension], t[1]: the bits of a uint32, which stays at 0x7F7FFFFF
 /// (the largest finite float's bits, so t is never a NaN) once it is there.
-void ck_adam(float *_Nonnull const *_Nonnull rows, const float *_Nonnull gradients, size_t count,
+void ck_adam(float *_Nonnull const *_Nonnull rows, const float *_Nonnull const *_Nonnull gradients, size_t count,
              size_t dimension, float learning_rate, float beta1, float beta2, float epsilon);
 
 // Vectors.
@@ -69,10 +92,10 @@ float ck_dot(const void *_Nonnull x, const void *_Nonnull y, size_t count);
 void ck_dot_rows(const float *_Nonnull query, const void *_Nonnull rows, size_t stride,
                  size_t count, size_t dimension, float *_Nonnull scores);
 
-/// Copies `rows[i][0 ..< dimension]` to `output[i*dimension ...]` for i < count, prefetching ahead:
-/// the gather of a lookup.
-void ck_gather(const float *_Nonnull const *_Nonnull rows, size_t count, size_t dimension,
-               float *_Nonnull output);
+/// Copies `rows[i][0 ..< dimension]` to `outputs[i]` for i < count: the gather of a lookup, whose
+/// caller has prefetched the rows.
+void ck_copy_rows(const float *_Nonnull const *_Nonnull rows,
+                  float *_Nonnull const *_Nonnull outputs, size_t count, size_t dimension);
 
 /// Uniform values: for each pair, `h = mix64(state + (i + 1)*GOLDEN)`, and `vector[2i]`,
 /// `vector[2i + 1]` are `center + x*(half/2^31)` for x the low and the high half of h as int32,
@@ -114,23 +137,24 @@ enum ck_variant {
 
 /// The kernels of one instruction set. The fields are the functions above.
 struct ck_kernels {
-  void (*_Nonnull sgd)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t, size_t,
+  void (*_Nonnull sgd)(float *_Nonnull const *_Nonnull, const float *_Nonnull const *_Nonnull, size_t, size_t,
                        float);
-  void (*_Nonnull momentum)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t, size_t,
+  void (*_Nonnull momentum)(float *_Nonnull const *_Nonnull, const float *_Nonnull const *_Nonnull, size_t, size_t,
                             float, float, int);
-  void (*_Nonnull adagrad)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t, size_t,
+  void (*_Nonnull adagrad)(float *_Nonnull const *_Nonnull, const float *_Nonnull const *_Nonnull, size_t, size_t,
                            float, float);
-  void (*_Nonnull rowwise_adagrad)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t,
+  void (*_Nonnull rowwise_adagrad)(float *_Nonnull const *_Nonnull, const float *_Nonnull const *_Nonnull, size_t,
                                    size_t, float, float);
-  void (*_Nonnull ftrl)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t, size_t,
+  void (*_Nonnull ftrl)(float *_Nonnull const *_Nonnull, const float *_Nonnull const *_Nonnull, size_t, size_t,
                         float, float, float, float);
-  void (*_Nonnull adam)(float *_Nonnull const *_Nonnull, const float *_Nonnull, size_t, size_t,
+  void (*_Nonnull adam)(float *_Nonnull const *_Nonnull, const float *_Nonnull const *_Nonnull, size_t, size_t,
                         float, float, float, float);
   void (*_Nonnull add)(float *_Nonnull, const float *_Nonnull, size_t);
   float (*_Nonnull dot)(const void *_Nonnull, const void *_Nonnull, size_t);
   void (*_Nonnull dot_rows)(const float *_Nonnull, const void *_Nonnull, size_t, size_t, size_t,
                             float *_Nonnull);
-  void (*_Nonnull gather)(const float *_Nonnull const *_Nonnull, size_t, size_t, float *_Nonnull);
+  void (*_Nonnull copy_rows)(const float *_Nonnull const *_Nonnull,
+                             float *_Nonnull const *_Nonnull, size_t, size_t);
   void (*_Nonnull uniform)(float *_Nonnull, size_t, uint64_t, float, float, float, float);
 };
 

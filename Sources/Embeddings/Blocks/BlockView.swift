@@ -34,6 +34,13 @@ struct BlockView {
     start + layout.slotsOffset + 4 * layout.slotCount * index
   }
 
+  /// Copies a row's vector.
+  @inline(__always)
+  func copyVector(_ index: Int, to floats: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(floats).copyMemory(
+      from: vector(index), byteCount: 4 * layout.dimension)
+  }
+
   /// Copies a row's vector and slots side by side, as the cache keeps them.
   func copyFloats(_ index: Int, to floats: UnsafeMutablePointer<Float>) {
     let raw = UnsafeMutableRawPointer(floats)
@@ -42,20 +49,33 @@ struct BlockView {
   }
 }
 
-/// A block being made or changed, in memory of its own.
+/// A block being made or changed, in memory of its own or of LMDB.
 ///
 /// The memory is a whole block; `seal` sets the checksum, after which it can be written.
 struct BlockBuffer: ~Copyable {
   let layout: BlockLayout
   private let memory: UnsafeMutableRawPointer
+  private let ownsMemory: Bool
 
   init(layout: BlockLayout) {
     self.layout = layout
     memory = .allocate(byteCount: layout.byteCount, alignment: 16)
+    ownsMemory = true
     clear()
   }
 
-  deinit { memory.deallocate() }
+  /// Fills a block at `memory`, at any alignment. Every row must be set: only what lies behind the
+  /// last one is cleared.
+  init(layout: BlockLayout, filling memory: UnsafeMutableRawPointer) {
+    self.layout = layout
+    self.memory = memory
+    ownsMemory = false
+    let end = layout.slotsOffset + 4 * layout.slotCount * layout.rowsPerBlock
+    (memory + end).initializeMemory(
+      as: UInt8.self, repeating: 0, count: layout.byteCount - end)
+  }
+
+  deinit { if ownsMemory { memory.deallocate() } }
 
   var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: memory, count: layout.byteCount)
@@ -84,13 +104,19 @@ struct BlockBuffer: ~Copyable {
   }
 
   mutating func setVector(_ index: Int, from vector: UnsafeRawPointer) {
-    let size = 4 * layout.dimension
-    (memory + layout.vectorsOffset + size * index).copyMemory(from: vector, byteCount: size)
+    setVectors(index, count: 1, from: vector)
   }
 
-  mutating func setSlots(_ index: Int, from slots: UnsafeRawPointer) {
+  /// Sets the vectors of `count` rows that lie side by side.
+  mutating func setVectors(_ index: Int, count: Int, from vectors: UnsafeRawPointer) {
+    let size = 4 * layout.dimension
+    (memory + layout.vectorsOffset + size * index).copyMemory(
+      from: vectors, byteCount: size * count)
+  }
+
+  mutating func setSlots(_ index: Int, count: Int = 1, from slots: UnsafeRawPointer) {
     let size = 4 * layout.slotCount
-    (memory + layout.slotsOffset + size * index).copyMemory(from: slots, byteCount: size)
+    (memory + layout.slotsOffset + size * index).copyMemory(from: slots, byteCount: size * count)
   }
 
   /// Copies a row of another block.

@@ -59,9 +59,14 @@ struct IDEntries: Sequence {
   static func encode(row: UInt64, bytes: UnsafeRawBufferPointer) -> [UInt8] {
     var entry: [UInt8] = []
     entry.reserveCapacity(headerSize + bytes.count)
-    Swift.withUnsafeBytes(of: row.littleEndian) { entry.append(contentsOf: $0) }
-    Swift.withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { entry.append(contentsOf: $0) }
-    entry.append(contentsOf: bytes)
+    append(row: row, bytes: bytes, to: &entry)
     return entry
+  }
+
+  /// Appends an entry to a value.
+  static func append(row: UInt64, bytes: UnsafeRawBufferPointer, to value: inout [UInt8]) {
+    Swift.withUnsafeBytes(of: row.littleEndian) { value.append(contentsOf: $0) }
+    Swift.withUnsafeBytes(of: UInt32(bytes.count).littleEndian) { value.append(contentsOf: $0) }
+    value.append(contentsOf: bytes)
   }
 }

@@ -12,13 +12,17 @@ final class RowCache: Sendable {
     private let lock = Mutex(())
     private var rows: RowShard
 
-    init(layout: CacheLayout, budget: CacheBudget, changedBlocks: ChangedBlocks) {
-      rows = RowShard(layout: layout, budget: budget, changedBlocks: changedBlocks)
+    init(number: Int, context: ShardContext) {
+      rows = RowShard(number: number, context: context)
     }
 
     /// Lends the shard to `body`, to which it belongs alone meanwhile.
+    @inline(__always)
     func withRows<R>(_ body: (inout RowShard) -> R) -> R {
-      lock.withLock { _ in body(&rows) }
+      lock.withLock { _ in
+        defer { if rows.unreported.rows != 0 { rows.report() } }
+        return body(&rows)
+      }
     }
   }
 
@@ -27,9 +31,9 @@ final class RowCache: Sendable {
   let shards: [Shard]
   /// The blocks that the next commit will write.
   let changedBlocks: ChangedBlocks
-  /// Slabs, index and ids of this table's rows are counted in `budget` as well; this is the shape
-  /// that its shards have.
-  private let shardShift: UInt64
+  /// How many of the last commit's rows are here.
+  let counts: CommittedCounts
+  let shardShift: UInt64
 
   /// - Parameters:
   ///   - block: how rows stand on disk.
@@ -37,26 +41,43 @@ final class RowCache: Sendable {
   init(_ block: BlockLayout, rowCount: UInt64, idType: IDType, budget: CacheBudget) {
     self.budget = budget
     changedBlocks = ChangedBlocks(layout: block, rowCount: rowCount)
-    let (dimension, slotCount) = (block.dimension, block.slotCount)
-    let rowBytes =
-      MemoryLayout<RowHeader>.stride + 4 * (dimension + slotCount) + (idType == .bytes ? 8 : 0)
+    counts = CommittedCounts(rowCount: rowCount)
     // A shard for each 4 MiB, up to 64: enough that threads rarely meet, and large enough that a
     // shard's last, half-empty slab stays small beside it.
     var shardBits = 0
     while shardBits < 6, budget.limit >> (22 + shardBits) > 1 { shardBits += 1 }
-    // A slab is about a 64th of a shard's share, from 8 rows up.
-    var rowsPerSlabShift = 3
-    let slabBytes = budget.limit >> (shardBits + 6)
-    while rowsPerSlabShift < 12, rowBytes << (rowsPerSlabShift + 1) <= slabBytes {
-      rowsPerSlabShift += 1
-    }
+    // A slab is about a 64th of a shard's share.
     layout = CacheLayout(
-      dimension: dimension, slotCount: slotCount, hasBytes: idType == .bytes,
-      rowsPerSlabShift: rowsPerSlabShift, blockBytes: block.pages * BlockLayout.pageSize)
+      dimension: block.dimension, slotCount: block.slotCount, hasBytes: idType == .bytes,
+      blockBytes: block.pages * BlockLayout.pageSize,
+      mostSlabBytes: budget.limit >> (shardBits + 6))
     shardShift = UInt64(64 - shardBits)
-    shards = (0..<(1 << shardBits)).map { [layout, changedBlocks] _ in
-      Shard(layout: layout, budget: budget, changedBlocks: changedBlocks)
-    }
+    let context = ShardContext(
+      layout: layout, budget: budget, changedBlocks: changedBlocks,
+      slabs: SlabMemory(slabBytes: layout.slabBytes, limit: budget.limit), counts: counts)
+    shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
+  }
+
+  /// Fixes the changed rows for a commit, while no batch is at work.
+  func fix() {
+    for shard in shards { shard.withRows { $0.fix() } }
+    resetChangedBlocks()
+  }
+
+  /// Begins to commit the rows that were fixed.
+  func beginCommit() {
+    for shard in shards { shard.withRows { $0.beginCommit() } }
+  }
+
+  /// Takes that back, before the commit has begun.
+  func unfix() {
+    for shard in shards { shard.withRows { $0.unfix() } }
+  }
+
+  /// Starts to note changed blocks anew: those of the last commit, and those that the rows at hand
+  /// will fill.
+  func resetChangedBlocks() {
+    changedBlocks.reset(rowCount: UInt64(counts.rowCount + heldCount))
   }
 
   /// The shard of a hash.
@@ -67,18 +88,24 @@ final class RowCache: Sendable {
 
   /// Bytes of slabs that this table holds.
   var slabBytes: Int {
-    shards.reduce(0) { $0 + $1.withRows { $0.liveSlabCount * layout.slabBytes } }
+    shards.reduce(0) { $0 + $1.withRows { $0.slabCount * layout.slabBytes } }
   }
+
+  /// Whether a shard may add a slab: until it cannot, no row need leave for another one.
+  var canGrow: Bool { budget.limit - budget.usedBytes >= 2 * layout.slabBytes }
 
   /// Rows in the cache.
   var rowCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.occupiedCount } } }
 
-  /// Rows that wait for a commit.
-  var dirtyCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.dirtySlots.count } } }
+  /// Rows that changed since a commit was last asked for.
+  var dirtyCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.dirty.slots.count } } }
+
+  /// Rows that must stay in the cache: changed ones, and those of a commit under way.
+  var heldCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.heldCount } } }
 
   /// Forgets every row; those that wait for a commit too.
   func removeAll() {
     for shard in shards { shard.withRows { $0.removeAllRows() } }
-    changedBlocks.removeAll()
+    resetChangedBlocks()
   }
 }

@@ -1,34 +1,31 @@
-/// What the cache keeps of a row beside its floats: 32 bytes.
+import StorageBase
+
+/// What the cache keeps of a row beside its floats: 24 bytes. The index takes up to 8 more.
 struct RowHeader {
-  /// The id's key: an Int64 id's bit pattern, or the XXH3 of a byte-string id. In a free slot, the
-  /// next free slot.
-  var key: UInt64
-  var lastStep: Int64
-  var frequency: UInt64
-  /// 40 bits of row number, 8 flags, 16 bits that a batch may use while it holds the shard.
+  /// The hash of the id's key, of which the key can be found again. In a free slot, the next free
+  /// slot.
+  var hash: UInt64
+  /// 40 bits of row number, 8 flags, the high 16 bits of the last step.
   private var tag: UInt64
+  /// The low 32 bits of the last step, and the frequency.
+  private var counts: UInt64
 
   static let noRow: UInt64 = (1 << 40) - 1
   private static let rowMask: UInt64 = (1 << 40) - 1
 
-  init(key: UInt64, lastStep: Int64, frequency: UInt64, row: UInt64) {
-    self.key = key
-    self.lastStep = lastStep
-    self.frequency = frequency
+  init(hash: UInt64, row: UInt64) {
+    self.hash = hash
     tag = row
+    counts = 0
   }
+
+  /// The id's key: an Int64 id's bit pattern, or the XXH3 of a byte-string id.
+  var key: UInt64 { RowKey.key(ofHash: hash) }
 
   /// The row number in the last commit, or `noRow` for a row that was never committed.
   var row: UInt64 {
     get { tag & Self.rowMask }
     set { tag = tag & ~Self.rowMask | newValue }
-  }
-
-  /// Adds to the frequency, which stays at its largest value once it has come there (an import may
-  /// bring any).
-  mutating func addFrequency(_ count: UInt64) {
-    let (sum, overflows) = frequency.addingReportingOverflow(count)
-    frequency = overflows ? .max : sum
   }
 
   /// What is true of a row.
@@ -38,10 +35,17 @@ struct RowHeader {
     static let occupied = Flags(rawValue: 1)
     /// The row was used since the clock hand last passed.
     static let referenced = Flags(rawValue: 2)
-    /// The row differs from the last commit: it must not be evicted.
-    static let dirty = Flags(rawValue: 4)
-    /// The row was deleted since the last commit, in which it still stands.
-    static let deleted = Flags(rawValue: 8)
+    /// The row was deleted; or an id takes a slot that has no row yet. Its floats are initial ones.
+    static let deleted = Flags(rawValue: 4)
+    /// Last step and frequency are too large for the header, and stand beside it.
+    static let wide = Flags(rawValue: 8)
+    /// The row differs from the last commit. Three flags, which take turns: for rows that the commit
+    /// under way writes, for those of the one that waits, and for those that changed since.
+    static let dirtyA = Flags(rawValue: 16)
+    static let dirtyB = Flags(rawValue: 32)
+    static let dirtyC = Flags(rawValue: 64)
+    /// Any of these keeps a row in the cache.
+    static let held: Flags = [.dirtyA, .dirtyB, .dirtyC]
   }
 
   var flags: Flags {
@@ -49,9 +53,32 @@ struct RowHeader {
     set { tag = tag & ~(0xff << 40) | UInt64(newValue.rawValue) << 40 }
   }
 
-  /// A number that a batch leaves here while it holds the shard, to meet the row again.
-  var mark: Int {
-    get { Int(tag >> 48) }
-    set { tag = tag & 0xffff_ffff_ffff | UInt64(newValue) << 48 }
+  /// The last step and the frequency; nil where they are wide.
+  var narrowCounts: RowCounts {
+    RowCounts(
+      lastStep: Int64(tag >> 48) << 32 | Int64(counts & 0xffff_ffff), frequency: counts >> 32)
+  }
+
+  /// Takes last step and frequency in, or returns false where they do not fit.
+  mutating func setNarrow(_ new: RowCounts) -> Bool {
+    guard new.frequency >> 32 == 0, UInt64(bitPattern: new.lastStep) >> 48 == 0 else {
+      return false
+    }
+    tag = tag & 0xffff_ffff_ffff | (UInt64(new.lastStep) >> 32) << 48
+    counts = new.frequency << 32 | UInt64(new.lastStep) & 0xffff_ffff
+    return true
+  }
+}
+
+/// When and how often a row was trained.
+struct RowCounts: Equatable {
+  var lastStep: Int64 = 0
+  var frequency: UInt64 = 0
+
+  /// Adds to the frequency, which stays at its largest value once it has come there (an import may
+  /// bring any).
+  mutating func addFrequency(_ count: UInt64) {
+    let (sum, overflows) = frequency.addingReportingOverflow(count)
+    frequency = overflows ? .max : sum
   }
 }

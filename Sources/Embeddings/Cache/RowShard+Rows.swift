@@ -1,10 +1,64 @@
+import CKernels
 import StorageBase
 
-/// Rows coming and going: insertion, eviction, dirtiness.
+/// Rows found, coming and going.
 extension RowShard {
+  /// Asks for a row's header and vector to be brought close.
+  @inline(__always)
+  func prefetchRow(_ slot: Int, floatCount: Int) {
+    ck_prefetch(header(slot))
+    let start = UnsafeRawPointer(floats(slot))
+    var offset = 0
+    while offset < floatCount &* 4 {
+      ck_prefetch(start + offset)
+      offset &+= 64
+    }
+  }
+
+  /// Whether the row in `slot` is that of `key`.
+  @inline(__always)
+  func matches(_ slot: Int, _ key: RowKey) -> Bool {
+    guard header(slot).pointee.hash == key.hash else { return false }
+    return !layout.hasBytes || isEqual(idBytes(slot), key.bytes)
+  }
+
+  /// The slot of `key`, or -1.
+  @inline(__always)
+  func find(_ key: RowKey) -> Int {
+    index.find(key.hash) { matches($0, key) }
+  }
+
+  /// The slot of the row with this key and committed row number, or -1.
+  func find(key: UInt64, row: UInt64) -> Int {
+    let hash = RowKey.hash(key)
+    return index.find(hash) { header($0).pointee.hash == hash && header($0).pointee.row == row }
+  }
+
+  /// Last step and frequency of a row.
+  @inline(__always)
+  func counts(_ slot: Int) -> RowCounts {
+    let header = header(slot)
+    return header.pointee.flags.contains(.wide)
+      ? wide[slot].unsafelyUnwrapped : header.pointee.narrowCounts
+  }
+
+  @inline(__always)
+  mutating func setCounts(_ slot: Int, _ counts: RowCounts) {
+    let header = header(slot)
+    if header.pointee.setNarrow(counts) {
+      if header.pointee.flags.contains(.wide) {
+        header.pointee.flags.remove(.wide)
+        wide[slot] = nil
+      }
+    } else {
+      header.pointee.flags.insert(.wide)
+      wide[slot] = counts
+    }
+  }
+
   /// Makes room for a row and enters it, with floats that the caller fills in; -1 where every row
-  /// is dirty and the budget is spent. The key must not be there yet.
-  mutating func insert(_ key: RowKey, row: UInt64, frequency: UInt64, lastStep: Int64) -> Int {
+  /// is held and the budget is spent. The key must not be there yet.
+  mutating func insert(_ key: RowKey, row: UInt64, _ counts: RowCounts) -> Int {
     var slot = takeFreeSlot()
     if slot < 0, addSlab() { slot = takeFreeSlot() }
     if slot < 0 {
@@ -14,40 +68,52 @@ extension RowShard {
     if layout.hasBytes {
       while !storeID(key.bytes, slot: slot) {
         guard evictOne() else {
-          free(slot)
+          putFree(slot)
           return -1
         }
       }
     }
-    header(slot).pointee = RowHeader(
-      key: key.key, lastStep: lastStep, frequency: frequency, row: row)
+    header(slot).pointee = RowHeader(hash: key.hash, row: row)
     header(slot).pointee.flags = [.occupied, .referenced]
-    enter(slot, hash: RowKey.hash(key.key))
+    setCounts(slot, counts)
+    index.enter(slot, hash: key.hash)
     occupiedCount += 1
+    if row != RowHeader.noRow { context.counts.addCached(1) }
     return slot
   }
 
   /// Forgets a row.
   mutating func remove(_ slot: Int) {
-    leave(slot)
+    let header = header(slot).pointee
+    index.leave(slot, hash: header.hash)
     if layout.hasBytes { releaseID(slot) }
-    free(slot)
+    if header.flags.contains(.wide) { wide[slot] = nil }
+    if header.row != RowHeader.noRow { context.counts.addCached(-1) }
+    putFree(slot)
     occupiedCount -= 1
   }
 
-  /// Evicts the first clean row that was not used since the clock hand last passed it: the usual
-  /// approximation of least recently used, which costs a lookup one bit instead of a list.
+  /// Gives a row the number that it has from now on.
+  mutating func renumber(_ slot: Int, to row: UInt64) {
+    let old = header(slot).pointee.row
+    header(slot).pointee.row = row
+    let change = (row == RowHeader.noRow ? 0 : 1) - (old == RowHeader.noRow ? 0 : 1)
+    if change != 0 { context.counts.addCached(change) }
+  }
+
+  /// Evicts the first row that nothing holds and that was not used since the clock hand last passed
+  /// it: the usual approximation of least recently used, which costs a lookup one bit instead of a
+  /// list.
   mutating func evictOne() -> Bool {
-    guard occupiedCount > dirtySlots.count else { return false }
+    guard occupiedCount > heldCount else { return false }
     let slotCount = slabCount << layout.rowsPerSlabShift
     // Two rounds: the first may clear every mark, the second then finds a row.
     for _ in 0..<2 * slotCount {
       if hand >= slotCount { hand = 0 }
       let slot = hand
       hand += 1
-      guard slabs[slot >> layout.rowsPerSlabShift] != nil else { continue }
       let flags = header(slot).pointee.flags
-      guard flags.contains(.occupied), !flags.contains(.dirty) else { continue }
+      guard flags.contains(.occupied), flags.isDisjoint(with: .held) else { continue }
       if flags.contains(.referenced) {
         header(slot).pointee.flags.remove(.referenced)
         continue
@@ -56,33 +122,5 @@ extension RowShard {
       return true
     }
     return false
-  }
-
-  /// Notes that a row differs from the last commit.
-  mutating func markDirty(_ slot: Int) {
-    guard !header(slot).pointee.flags.contains(.dirty) else { return }
-    header(slot).pointee.flags.insert(.dirty)
-    dirtySlots.append(UInt32(slot))
-    let row = header(slot).pointee.row
-    let size =
-      row == RowHeader.noRow
-      ? layout.rowBytes : changedBlocks.mark(row: row) ? layout.blockBytes : 0
-    commitBytes += size
-    budget.addDirty(layout.rowBytes, commitBytes: size)
-  }
-
-  /// Notes that a commit holds everything: dirty rows are clean now, deleted ones go.
-  mutating func markCommitted() {
-    for slot in dirtySlots {
-      let slot = Int(slot)
-      if header(slot).pointee.flags.contains(.deleted) {
-        remove(slot)
-      } else {
-        header(slot).pointee.flags.remove(.dirty)
-      }
-    }
-    budget.addDirty(-dirtySlots.count * layout.rowBytes, commitBytes: -commitBytes)
-    commitBytes = 0
-    dirtySlots.removeAll(keepingCapacity: true)
   }
 }

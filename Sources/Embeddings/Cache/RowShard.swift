@@ -1,119 +1,103 @@
 import CKernels
 import StorageBase
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
-/// The shape of the rows in a cache.
-struct CacheLayout: Sendable {
-  /// Floats in a vector.
-  let dimension: Int
-  /// Floats of optimizer state behind the vector.
-  let slotCount: Int
-  /// Whether rows carry the bytes of their ids.
-  let hasBytes: Bool
-  /// Rows in one slab, a power of two.
-  let rowsPerSlabShift: Int
-  /// Bytes that a commit writes for a block of which a row changed.
-  let blockBytes: Int
-
-  var rowFloats: Int { dimension + slotCount }
-  var rowsPerSlab: Int { 1 << rowsPerSlabShift }
-  /// Bytes of one row in a slab: header, floats, and a pointer to the id's bytes.
-  var rowBytes: Int {
-    MemoryLayout<RowHeader>.stride + rowFloats * 4 + (hasBytes ? 8 : 0)
-  }
-  var slabBytes: Int { rowBytes << rowsPerSlabShift }
-}
-
-/// One shard of a table's cache: rows in slabs, found through an open-addressing index.
-///
-/// Rows stand in numbered slots. A slab holds the headers of its rows, then their floats (vector
-/// and slots side by side), then for byte-string ids a pointer to the id's bytes. The unsafe code
-/// here and in the extensions is the cache's own memory; a shard is only ever touched under the
-/// lock of its `Mutex`.
-struct RowShard: ~Copyable {
+/// What the shards of a table have in common.
+struct ShardContext: Sendable {
   let layout: CacheLayout
   let budget: CacheBudget
   let changedBlocks: ChangedBlocks
+  let slabs: SlabMemory
+  let counts: CommittedCounts
+}
 
-  /// The slabs; nil where one was given back.
-  var slabs: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+/// One shard of a table's cache: rows in slabs, found through an index.
+///
+/// Rows stand in numbered slots. A slab holds the headers of its rows, then their floats (vector
+/// and slots side by side), then for byte-string ids a pointer to the id's bytes. The unsafe code
+/// here and in the extensions is the cache's own memory; a shard is only ever touched under its
+/// lock.
+struct RowShard: ~Copyable {
+  let number: Int
+  let context: ShardContext
+  let layout: CacheLayout
+
+  /// The slabs.
+  var slabs: UnsafeMutablePointer<UnsafeMutableRawPointer>
   var slabCount = 0
   private var slabCapacity = 4
 
-  /// Index entries: the low 32 bits of the hash above, the slot + 1 below; 0 is empty.
-  var index: UnsafeMutablePointer<UInt64>
-  /// The index's size - 1; the size is a power of two.
-  var indexMask: Int
+  var index: RowIndex
 
-  /// The first free slot, or -1. Free slots are linked through their headers' keys.
+  /// The first free slot, or -1. Free slots are linked through their headers' hashes.
   var freeSlot = -1
   /// Slots that hold a row.
   var occupiedCount = 0
+  /// Those among them that must not be evicted.
+  var heldCount = 0
   /// Where the clock hand stands.
   var hand = 0
-  /// The slots of dirty rows, each once, in the order in which they became dirty.
-  var dirtySlots: [UInt32] = []
-  /// What they add to the size of a commit.
-  var commitBytes = 0
+  /// Counts that do not fit into headers, by slot.
+  var wide: [Int: RowCounts] = [:]
 
-  init(layout: CacheLayout, budget: CacheBudget, changedBlocks: ChangedBlocks) {
-    self.layout = layout
-    self.budget = budget
-    self.changedBlocks = changedBlocks
+  /// Rows that changed since a commit was last asked for.
+  var dirty = DirtyRows(flag: .dirtyA)
+  /// What they add to the size of a commit, and how many of them are new.
+  var commitBytes = 0
+  var newRows = 0
+  /// What of that the budget does not know yet.
+  var unreported = (rows: 0, commitBytes: 0, newRows: 0)
+  /// Rows that a commit was asked for, which has not begun; and those that the commit under way
+  /// writes.
+  var waiting = DirtyRows(flag: .dirtyB)
+  var waitingCopies: RowCopies
+  var running = DirtyRows(flag: .dirtyC)
+  var runningCopies: RowCopies
+
+  init(number: Int, context: ShardContext) {
+    self.number = number
+    self.context = context
+    layout = context.layout
     slabs = .allocate(capacity: slabCapacity)
-    slabs.initialize(repeating: nil, count: slabCapacity)
-    let size = 16
-    index = .allocate(capacity: size)
-    index.initialize(repeating: 0, count: size)
-    indexMask = size - 1
+    index = RowIndex(bucketCount: 1)
+    waitingCopies = RowCopies(rowFloats: context.layout.rowFloats)
+    runningCopies = RowCopies(rowFloats: context.layout.rowFloats)
   }
 
   deinit {
     freeSlabs()
     slabs.deallocate()
-    index.deallocate()
+    index.free()
   }
 
   // MARK: Memory of a slot
 
   @inline(__always)
-  private func slab(_ slot: Int) -> UnsafeMutableRawPointer {
-    slabs[slot >> layout.rowsPerSlabShift].unsafelyUnwrapped
-  }
-
-  @inline(__always)
   func header(_ slot: Int) -> UnsafeMutablePointer<RowHeader> {
-    slab(slot).assumingMemoryBound(to: RowHeader.self) + (slot & (layout.rowsPerSlab - 1))
+    slabs[slot >> layout.rowsPerSlabShift].assumingMemoryBound(to: RowHeader.self)
+      + (slot & (layout.rowsPerSlab - 1))
   }
 
   /// The row's vector, directly followed by its slots.
   @inline(__always)
   func floats(_ slot: Int) -> UnsafeMutablePointer<Float> {
-    let offset = MemoryLayout<RowHeader>.stride << layout.rowsPerSlabShift
-    return (slab(slot) + offset).assumingMemoryBound(to: Float.self)
-      + (slot & (layout.rowsPerSlab - 1)) * layout.rowFloats
+    (slabs[slot >> layout.rowsPerSlabShift] + layout.floatsOffset)
+      .assumingMemoryBound(to: Float.self)
+      + (slot & (layout.rowsPerSlab - 1)) &* layout.rowFloats
   }
 
   /// Where the pointer to the id's bytes stands, in a shard of byte-string ids. The pointee starts
   /// with the number of bytes as UInt32.
   @inline(__always)
   func idPointer(_ slot: Int) -> UnsafeMutablePointer<UnsafeMutableRawPointer?> {
-    // The floats before it may be an odd number: the pointers are aligned up to 8 bytes.
-    let floats = layout.rowFloats * 4 << layout.rowsPerSlabShift
-    let offset = MemoryLayout<RowHeader>.stride << layout.rowsPerSlabShift + (floats + 7) & ~7
-    return (slab(slot) + offset).assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
+    (slabs[slot >> layout.rowsPerSlabShift] + layout.idsOffset)
+      .assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
       + (slot & (layout.rowsPerSlab - 1))
   }
 
-  /// The bytes of the id of a row, in a shard of byte-string ids.
+  /// The bytes of the id of a row; empty in a shard of Int64 ids.
+  @inline(__always)
   func idBytes(_ slot: Int) -> UnsafeRawBufferPointer {
+    guard layout.hasBytes else { return UnsafeRawBufferPointer(start: nil, count: 0) }
     let pointer = idPointer(slot).pointee.unsafelyUnwrapped
     return UnsafeRawBufferPointer(
       start: pointer + 4, count: Int(pointer.load(as: UInt32.self)))
@@ -123,88 +107,85 @@ struct RowShard: ~Copyable {
 
   /// Adds a slab of free slots, and room for them in the index; false where the budget is spent.
   mutating func addSlab() -> Bool {
-    let bytes = layout.slabBytes + 8
-    let slots = liveSlabCount * layout.rowsPerSlab + layout.rowsPerSlab
-    var size = indexMask + 1
-    while slots * 5 > size * 4 { size *= 2 }
-    let growth = size - (indexMask + 1)
-    guard budget.reserve(bytes + growth * 8) else { return false }
-    if growth > 0 { rebuildIndex(size: size) }
-    var number = 0
-    while number < slabCount, slabs[number] != nil { number += 1 }
-    if number == slabCount {
-      if slabCount == slabCapacity { growSlabList() }
-      slabCount += 1
-    }
-    // Aligned to cache lines, so that rows of 16 floats and their multiples are as well.
-    var memory: UnsafeMutableRawPointer?
-    let status = posix_memalign(&memory, 64, bytes)
-    precondition(status == 0, "out of memory: a cache slab of \(bytes) bytes")
-    slabs[number] = memory
-    let first = number << layout.rowsPerSlabShift
-    for slot in (first..<first + layout.rowsPerSlab).reversed() { free(slot) }
+    let bytes = context.slabs.slabBytes
+    let slots = (slabCount + 1) << layout.rowsPerSlabShift
+    var buckets = index.bucketCount
+    while RowIndex.capacity(buckets) < slots { buckets = buckets + buckets / 3 + 1 }
+    let growth = RowIndex.bytes(buckets) - RowIndex.bytes(index.bucketCount)
+    guard context.budget.reserve(bytes + growth) else { return false }
+    if growth > 0 { rebuildIndex(bucketCount: buckets) }
+    if slabCount == slabCapacity { growSlabList() }
+    slabs[slabCount] = context.slabs.take()
+    slabCount += 1
+    for slot in (slots - layout.rowsPerSlab..<slots).reversed() { putFree(slot) }
     return true
   }
 
-  var liveSlabCount: Int {
-    (0..<slabCount).count { slabs[$0] != nil }
-  }
-
   private mutating func growSlabList() {
-    let larger = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: slabCapacity * 2)
-    larger.initialize(repeating: nil, count: slabCapacity * 2)
-    larger.update(from: slabs, count: slabCount)
+    let larger = UnsafeMutablePointer<UnsafeMutableRawPointer>.allocate(capacity: slabCapacity * 2)
+    larger.initialize(from: slabs, count: slabCount)
     slabs.deallocate()
     slabs = larger
     slabCapacity *= 2
   }
 
+  /// Makes the index anew from the headers, in the order in which they stand in memory.
+  private mutating func rebuildIndex(bucketCount: Int) {
+    index.free()
+    index = RowIndex(bucketCount: bucketCount)
+    for slot in 0..<slabCount << layout.rowsPerSlabShift {
+      let header = header(slot).pointee
+      if header.flags.contains(.occupied) { index.enter(slot, hash: header.hash) }
+    }
+  }
+
   /// Puts a slot without a row at the head of the free list.
-  mutating func free(_ slot: Int) {
+  mutating func putFree(_ slot: Int) {
     header(slot).initialize(
-      to: RowHeader(key: UInt64(bitPattern: Int64(freeSlot)), lastStep: 0, frequency: 0, row: 0))
+      to: RowHeader(hash: UInt64(bitPattern: Int64(freeSlot)), row: RowHeader.noRow))
     freeSlot = slot
   }
 
   /// Takes a slot off the free list, or returns -1.
   mutating func takeFreeSlot() -> Int {
     let slot = freeSlot
-    if slot >= 0 { freeSlot = Int(Int64(bitPattern: header(slot).pointee.key)) }
+    if slot >= 0 { freeSlot = Int(Int64(bitPattern: header(slot).pointee.hash)) }
     return slot
   }
 
   /// Gives the slabs and ids back.
   private func freeSlabs() {
-    for number in 0..<slabCount {
-      guard let memory = slabs[number] else { continue }
-      if layout.hasBytes {
-        let first = number << layout.rowsPerSlabShift
-        for slot in first..<first + layout.rowsPerSlab
-        where header(slot).pointee.flags.contains(.occupied) {
-          releaseID(slot)
-        }
-      }
-      releaseSlab(memory)
-      slabs[number] = nil
-      budget.release(layout.slabBytes + 8)
+    for slot in 0..<slabCount << layout.rowsPerSlabShift {
+      let header = header(slot).pointee
+      guard header.flags.contains(.occupied) else { continue }
+      if layout.hasBytes { releaseID(slot) }
+      if header.row != RowHeader.noRow { context.counts.addCached(-1) }
     }
-    budget.release((indexMask + 1 - 16) * 8)
-    budget.addDirty(-dirtySlots.count * layout.rowBytes, commitBytes: -commitBytes)
+    for number in 0..<slabCount { context.slabs.giveBack(slabs[number]) }
+    context.budget.release(slabCount * context.slabs.slabBytes)
+    context.budget.release(RowIndex.bytes(index.bucketCount) - RowIndex.bytes(1))
+    context.budget.addDirty(
+      -dirty.slots.count * layout.rowBytes, commitBytes: -commitBytes, newRows: -newRows)
   }
 
   /// Gives all memory back; every row is forgotten, dirty ones too.
   mutating func removeAllRows() {
     freeSlabs()
     slabCount = 0
-    dirtySlots = []
+    dirty.slots = []
     commitBytes = 0
+    newRows = 0
+    waiting.slots = []
+    waitingCopies = RowCopies(rowFloats: layout.rowFloats)
+    running.slots = []
+    runningCopies = RowCopies(rowFloats: layout.rowFloats)
+    wide = [:]
     freeSlot = -1
     occupiedCount = 0
+    heldCount = 0
     hand = 0
-    index.deallocate()
-    index = .allocate(capacity: 16)
-    index.initialize(repeating: 0, count: 16)
-    indexMask = 15
+    index.free()
+    index = RowIndex(bucketCount: 1)
   }
 
   // MARK: Ids
@@ -213,7 +194,7 @@ struct RowShard: ~Copyable {
 
   /// Copies the bytes of an id; false where the budget is spent.
   mutating func storeID(_ bytes: UnsafeRawBufferPointer, slot: Int) -> Bool {
-    guard budget.reserve(Self.idAllocation(bytes.count)) else { return false }
+    guard context.budget.reserve(Self.idAllocation(bytes.count)) else { return false }
     let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes.count + 4, alignment: 8)
     memory.storeBytes(of: UInt32(bytes.count), as: UInt32.self)
     (memory + 4).copyMemory(from: bytes.baseAddress.unsafelyUnwrapped, byteCount: bytes.count)
@@ -223,11 +204,8 @@ struct RowShard: ~Copyable {
 
   func releaseID(_ slot: Int) {
     guard let memory = idPointer(slot).pointee else { return }
-    budget.release(Self.idAllocation(Int(memory.load(as: UInt32.self))))
+    context.budget.release(Self.idAllocation(Int(memory.load(as: UInt32.self))))
     memory.deallocate()
     idPointer(slot).pointee = nil
   }
 }
-
-/// `free`, which `RowShard` has a function of its own by the name of.
-private func releaseSlab(_ memory: UnsafeMutableRawPointer) { free(memory) }

@@ -1,35 +1,50 @@
+import CKernels
 import LMDB
 import StorageBase
-import Synchronization
 
 /// Changes to the blocks of a table, carried out block by block in rising order, each block read,
 /// checked, changed and written once.
 struct BlockEdits: ~Copyable {
   let storage: TableStorage
-  /// Rows to write from the cache, by their numbers.
-  var rows: [TableCommit.DirtyRow] = []
+  let cache: RowCache
+  /// Rows to write, and which of them have which numbers.
+  private var rows: [ChangedRow] = []
+  private var order: [KeyedIndex] = []
   /// Rows that move within the table.
   var moves: [(to: UInt64, from: UInt64)] = []
   private(set) var changedBlocks: [Int] = []
 
-  init(storage: TableStorage) { self.storage = storage }
+  init(storage: TableStorage, cache: RowCache) {
+    self.storage = storage
+    self.cache = cache
+  }
+
+  mutating func reserveRows(_ count: Int) {
+    rows.reserveCapacity(count)
+    order.reserveCapacity(count)
+  }
+
+  /// Adds a row to write as row `number`.
+  mutating func append(_ row: ChangedRow, number: UInt64) {
+    order.append(KeyedIndex(key: number, index: UInt32(rows.count)))
+    rows.append(row)
+  }
 
   /// Writes all changes, and returns by how much they change the sum of frequencies of the rows
   /// that stay (modulo 2^64).
   mutating func write(
-    oldCount: UInt64, newCount: UInt64, cache: RowCache,
-    in transaction: borrowing WriteTransaction
+    oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
-    rows.sort { $0.row < $1.row }
+    radixSort(&order)
     moves.sort { $0.to < $1.to }
     let layout = storage.layout
     var buffer = BlockBuffer(layout: layout)
     var change: UInt64 = 0
     var nextRow = 0
     var nextMove = 0
-    while nextRow < rows.count || nextMove < moves.count {
+    while nextRow < order.count || nextMove < moves.count {
       let first = min(
-        nextRow < rows.count ? rows[nextRow].row : .max,
+        nextRow < order.count ? order[nextRow].key : .max,
         nextMove < moves.count ? moves[nextMove].to : .max)
       let number = layout.place(ofRow: first).block
       let end = (number + 1) * UInt64(layout.rowsPerBlock)
@@ -45,8 +60,9 @@ struct BlockEdits: ~Copyable {
           to.index, from: try storage.checkedBlock(from.block, in: transaction), from.index)
         nextMove += 1
       }
-      while nextRow < rows.count, rows[nextRow].row < end {
-        change &+= set(rows[nextRow], in: &buffer, cache: cache, number: number)
+      while nextRow < order.count, order[nextRow].key < end {
+        prefetch(from: nextRow)
+        change &+= set(nextRow, in: &buffer, number: number)
         nextRow += 1
       }
       if newCount < end {
@@ -58,23 +74,32 @@ struct BlockEdits: ~Copyable {
     return change
   }
 
-  /// Copies a row from the cache into the block; returns the change of its frequency.
-  private func set(
-    _ row: TableCommit.DirtyRow, in buffer: inout BlockBuffer, cache: RowCache, number: UInt64
-  ) -> UInt64 {
-    let index = storage.layout.place(ofRow: row.row).index
+  /// Asks for the memory of rows that will be written soon: first for what is known of them, then
+  /// for their floats.
+  private func prefetch(from place: Int) {
+    rows.withUnsafeBufferPointer { rows in
+      guard let start = rows.baseAddress else { return }
+      // Unsafe: asked for, not read.
+      if place + 16 < order.count { ck_prefetch(start + Int(order[place + 16].index)) }
+      guard place + 6 < order.count else { return }
+      let memory = start[Int(order[place + 6].index)].memory
+      for line in 0..<min(16, cache.layout.rowFloats / 16 + 1) { ck_prefetch(memory + 64 * line) }
+    }
+  }
+
+  /// Copies a row into the block; returns the change of its frequency.
+  private func set(_ place: Int, in buffer: inout BlockBuffer, number: UInt64) -> UInt64 {
+    let row = rows[Int(order[place].index)]
+    let index = storage.layout.place(ofRow: order[place].key).index
     let old = buffer.view(number: number).frequency(index)
-    var frequency: UInt64 = 0
+    buffer.setFixed(
+      index, key: row.key, frequency: row.counts.frequency, lastStep: row.counts.lastStep)
     cache.shards[Int(row.shard)].withRows { rows in
-      let header = rows.header(Int(row.slot)).pointee
-      let floats = rows.floats(Int(row.slot))
-      frequency = header.frequency
-      buffer.setFixed(
-        index, key: header.key, frequency: header.frequency, lastStep: header.lastStep)
+      let floats = rows.runningFloats(Int(row.slot))
       buffer.setVector(index, from: floats)
       buffer.setSlots(index, from: floats + storage.layout.dimension)
     }
-    return frequency &- old
+    return row.counts.frequency &- old
   }
 
   /// Takes away the blocks behind the last row, and clears what is left of the last one.

@@ -201,18 +201,6 @@ extension EmbeddingTable {
   }
 }
 
-extension RowKey {
-  /// Id `i` of a batch.
-  init(_ ids: UnsafeIDs, _ i: Int) {
-    if let int64s = ids.int64s {
-      self.init(int64: int64s[i])
-    } else {
-      let bytes = ids.bytes(i)
-      self.init(key: xxh3(bytes), bytes: bytes)
-    }
-  }
-}
-
 extension [Float] {
   /// Appends floats that stand at any address.
   mutating func append(unaligned source: UnsafeRawPointer, count: Int) {

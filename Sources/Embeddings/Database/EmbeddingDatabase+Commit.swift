@@ -14,43 +14,75 @@ extension EmbeddingDatabase {
 
   /// Makes everything trained so far durable, in all tables at once, as the state after `step`.
   ///
-  /// Waits for the batches at work and holds new ones back; the state is that between two batches.
-  /// To commit a step twice is harmless; a lower step than the last one's is refused. The cost
-  /// follows the number of rows that changed, not the size of the tables.
+  /// The state is that between two batches: the call waits for those at work. Training goes on while
+  /// the commit is written; what changes meanwhile belongs to the next one. To commit a step twice is
+  /// harmless; a lower step than the last one's is refused. The cost follows the number of rows that
+  /// changed, not the size of the tables.
   ///
+  /// - Parameters:
+  ///   - step: the step that is complete.
+  ///   - wait: whether the call returns when the state is durable. Else it returns as soon as the
+  ///     state is fixed, and the commit runs behind the training loop in a thread of its own. Where
+  ///     one is still under way, the new one follows it; a third takes the place of the second.
+  ///     ``waitForCommits()`` waits for all of it.
   /// - Throws: ``EmbeddingError/Code/stepRefused``, ``EmbeddingError/Code/diskFull`` (nothing is
   ///   lost: make room and commit again), ``EmbeddingError/Code/poisoned`` after a failure that
-  ///   leaves it unknown what is durable.
-  public func commit(step: Int64) throws(EmbeddingError) {
+  ///   leaves it unknown what is durable. What happens behind the loop is thrown by the next call
+  ///   that commits or waits.
+  public func commit(step: Int64, wait: Bool = true) throws(EmbeddingError) {
     try checkOpen()
     try checkWritable("commit")
-    try gate.exclusive { () throws(EmbeddingError) in
-      let last = state.withLock { $0.record.point }
-      guard step >= last.step else {
+    try tellFailure()
+    try commit(wait: wait) { (state) throws(EmbeddingError) in
+      guard step >= state.fixed.step else {
         throw EmbeddingError(
           .stepRefused,
-          "Step \(step) cannot be committed: the database is at \(last). Resume training there, or "
-            + "start from a copy made earlier.")
+          "Step \(step) cannot be committed: the database is at \(state.fixed). Resume training "
+            + "there, or start from a copy made earlier.")
       }
-      try commitAlone(as: CommitPoint(step: step))
+      return CommitPoint(step: step)
     }
   }
 
   /// Makes everything done so far durable as it is, without naming a step: as the state within or
   /// after the step at hand (see ``CommitPoint``). For what is not training: deletions, edits.
   ///
-  /// - Throws: as ``commit(step:)``, but for ``EmbeddingError/Code/stepRefused``.
+  /// - Throws: as ``commit(step:wait:)``, but for ``EmbeddingError/Code/stepRefused``.
   public func commit() throws(EmbeddingError) {
     try checkOpen()
     try checkWritable("commit")
+    try tellFailure()
     try commitLive()
   }
+
+  /// Waits until every state that a commit was asked for is durable.
+  ///
+  /// - Throws: the error of a commit behind the loop that failed, once. Nothing is lost by it: the
+  ///   next commit holds everything, as long as the database stays open.
+  public func waitForCommits() throws(EmbeddingError) {
+    try checkOpen()
+    try wait(for: commits.withLock { $0.lastNumber })
+    try tellFailure()
+  }
+
+  private func tellFailure() throws(EmbeddingError) {
+    if let error = commits.withLock({ $0.takeUntoldError() }) { throw error }
+  }
+
+  /// Waits until no commit is under way or waiting; returns the error of one that failed, if nobody
+  /// was told.
+  func finishCommits() -> EmbeddingError? {
+    try? wait(for: commits.withLock { $0.lastNumber })
+    return commits.withLock { $0.takeUntoldError() }
+  }
+
+  // MARK: When
 
   /// Begins an update of `step`. The first update of a new step commits what stands before it, if
   /// that is much.
   func begin(step: Int64) throws(EmbeddingError) {
     guard state.withLock({ step > $0.openStep }) else { return try begin() }
-    // Within the gate, so that no commit is at work that would overwrite the point.
+    // Within the gate, so that no state is being fixed whose point would be overwritten.
     let isBoundary = try gate.shared { () throws(EmbeddingError) in
       state.withLock { state in
         guard step > state.openStep else { return false }
@@ -59,14 +91,12 @@ extension EmbeddingDatabase {
         return true
       }
     }
-    if isBoundary && isCommitDue(slack: 1) { try commitLive() }
+    try commitIfDue(slack: isBoundary ? 1 : 1.4)
   }
 
-  /// Begins a batch that changes rows. Should a commit be due, it comes before the batch, not after
-  /// it: where it fails, the call that throws has changed nothing.
-  func begin() throws(EmbeddingError) {
-    if isCommitDue(slack: 1.4) { try commitLive() }
-  }
+  /// Begins a batch that changes rows. Should a commit be due, it is asked for before the batch, not
+  /// after it: where that fails, the call that throws has changed nothing.
+  func begin() throws(EmbeddingError) { try commitIfDue(slack: 1.4) }
 
   /// Counts a batch that changes rows. The caller is within the gate and applies the batch there:
   /// a commit then holds exactly the batches that it counts.
@@ -74,20 +104,138 @@ extension EmbeddingDatabase {
     state.withLock { $0.live.batches += 1 }
   }
 
-  /// Whether dirty rows fill their share of the budget: half of what there is for cached rows, or
-  /// what there is for the pages of a commit. Where a step ends the database then commits by itself;
-  /// within a step it waits until they fill `slack` times that.
-  private func isCommitDue(slack: Double) -> Bool {
+  /// Commits by itself, behind the loop, where changed rows fill their share of the budget: where a
+  /// step ends, or within one if they fill `slack` times that. Where a commit is under way already,
+  /// and the share is used up before it is done, waits for it.
+  private func commitIfDue(slack: Double) throws(EmbeddingError) {
+    let load = commitLoad
+    guard load > slack else { return }
+    let isRunning = commits.withLock { !$0.isIdle }
+    if isRunning {
+      guard load > 2 else { return }
+      try wait(for: commits.withLock { $0.lastNumber })
+    }
+    try commit(wait: false) { (state) in state.live }
+  }
+
+  /// How much waits for a commit: 1 where changed rows fill a quarter of what there is for cached
+  /// rows, or half of what there is for a commit. As much again may come while it is written.
+  private var commitLoad: Double {
+    let rows = Double(budget.dirtyBytes) / (Double(budget.limit) * 0.25)
+    let pages = Double(budget.commitBytes)
+    let limit = Double(budget.commitLimit) * 0.5
+    // New ids change pages of the id trees as well: at most one each, but not more than there are.
+    let mostIDPages = Double(budget.newRows * BlockLayout.pageSize)
+    guard pages + mostIDPages > limit else { return max(rows, (pages + mostIDPages) / limit) }
     let idPages = openTables.withLock { $0.values.reduce(0) { $0 + $1.idPageBytes } }
-    return Double(budget.dirtyBytes) > Double(budget.limit) * 0.5 * slack
-      || Double(budget.commitBytes + idPages) > Double(budget.commitLimit) * slack
+    return max(rows, (pages + Double(idPages)) / limit)
   }
 
   /// Commits by itself, between two batches.
   func commitLive() throws(EmbeddingError) {
-    try gate.exclusive { () throws(EmbeddingError) in
-      try commitAlone(as: state.withLock { $0.live })
+    try commit(wait: true) { (state) in state.live }
+  }
+
+  // MARK: Fixing
+
+  /// Fixes the state as it is between two batches, and has it committed.
+  private func commit(
+    wait: Bool, as point: (State) throws(EmbeddingError) -> CommitPoint
+  ) throws(EmbeddingError) {
+    var number: UInt64?
+    while number == nil {
+      try commits.wait { $0.isBeginning ? nil : () }
+      number = try gate.exclusive { () throws(EmbeddingError) -> UInt64? in
+        try checkOpen()
+        guard commits.withLock({ !$0.isBeginning }) else { return nil }
+        return try fix(as: point(state.withLock { $0 }))
+      }
     }
+    guard let number else { return }
+    if wait {
+      try self.wait(for: number)
+    } else {
+      runBehind()
+    }
+  }
+
+  /// Fixes the state as `point`, in place of one that waits to be committed. The caller has the gate
+  /// to itself, and no commit is beginning.
+  private func fix(as point: CommitPoint) -> UInt64 {
+    let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
+    let isWaiting = commits.withLock { $0.waiting != nil }
+    var fixed: [(core: TableCore, fixedRows: Int)] = []
+    for table in tables {
+      if isWaiting { table.cache.unfix() }
+      table.cache.fix()
+      let uncommitted = table.uncommittedRows.load(ordering: .relaxed)
+      fixed.append((table, uncommitted - table.rowsUnderWay.load(ordering: .relaxed)))
+    }
+    state.withLock { state in
+      state.live = point
+      state.fixed = point
+      state.openStep = max(state.openStep, point.step)
+    }
+    return commits.withLock { queue in
+      queue.lastNumber += 1
+      queue.waiting = CommitQueue.Request(
+        number: queue.lastNumber, point: point, tables: fixed)
+      return queue.lastNumber
+    }
+  }
+
+  // MARK: Running
+
+  /// Waits until a request is durable; writes what waits in this thread, if no other does.
+  private func wait(for number: UInt64) throws(EmbeddingError) {
+    while true {
+      let next = try commits.wait { (queue) throws(EmbeddingError) -> CommitQueue.Request?? in
+        if queue.done >= number { return .some(nil) }
+        if queue.failed >= number, let error = queue.error {
+          queue.isUntold = false
+          throw error
+        }
+        return queue.begin().map { .some($0) }
+      }
+      guard let request = next ?? nil else { return }
+      try write(request, hasGate: false, isTold: true)
+    }
+  }
+
+  /// Has what waits written in a thread of its own, unless one is at it already.
+  private func runBehind() {
+    guard let request = commits.withLock({ $0.begin() }) else { return }
+    let started = runInBackground { [self] in
+      var next: CommitQueue.Request? = request
+      while let request = next {
+        // The failure is kept for whoever commits or waits next.
+        try? write(request, hasGate: false, isTold: false)
+        next = commits.withLock { $0.begin() }
+      }
+    }
+    if !started { try? write(request, hasGate: false, isTold: false) }
+  }
+
+  /// Runs `body` with the gate to itself and no commit under way or waiting.
+  func alone<R>(_ body: () throws(EmbeddingError) -> R) throws(EmbeddingError) -> R {
+    while true {
+      // What fails is told to those who asked for it.
+      let number = commits.withLock { $0.lastNumber }
+      try? wait(for: number)
+      let result = try gate.exclusive { () throws(EmbeddingError) -> R? in
+        guard commits.withLock({ $0.isIdle }) else { return nil }
+        return try body()
+      }
+      if let result { return result }
+    }
+  }
+
+  /// Commits as `point`; the caller is alone.
+  func commitAlone(as point: CommitPoint) throws(EmbeddingError) {
+    try checkOpen()
+    _ = fix(as: point)
+    guard let request = commits.withLock({ $0.begin() }) else { return }
+    try write(request, hasGate: true, isTold: true)
   }
 
   /// Commits, so that every row may be evicted, and runs `body` with the gate to itself and all
@@ -96,7 +244,7 @@ extension EmbeddingDatabase {
   func withAllRoom(
     _ body: () throws(EmbeddingError) -> BatchOutcome
   ) throws(EmbeddingError) -> BatchOutcome {
-    try gate.exclusive { () throws(EmbeddingError) in
+    try alone { () throws(EmbeddingError) in
       try commitAlone(as: state.withLock { $0.live })
       emptyCaches()
       let outcome = try body()
@@ -108,82 +256,12 @@ extension EmbeddingDatabase {
   /// Forgets all cached rows, if none waits for a commit: for a table that finds no room beside
   /// another one that filled the budget first.
   func shareCachesAnew() throws(EmbeddingError) {
-    try gate.exclusive { () throws(EmbeddingError) in
+    try alone { () throws(EmbeddingError) in
       if budget.dirtyBytes == 0 { emptyCaches() }
     }
   }
 
   private func emptyCaches() {
     for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
-  }
-
-  /// Commits as `point`; the caller has the gate to itself.
-  func commitAlone(as point: CommitPoint) throws(EmbeddingError) {
-    try checkOpen()
-    let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
-    let plans = tables.map { TableCommit($0) }
-    var record = state.withLock { $0.record }
-    let changed = plans.filter { !$0.isEmpty }
-    if changed.isEmpty && record.point == point {
-      // Batches that changed nothing, empty ones, are behind the point now.
-      state.withLock { $0.live = point }
-      return
-    }
-    let previous = record.generation
-    record.generation += 1
-    record.point = point
-    let results = try environment.write {
-      (transaction) throws(EmbeddingError) -> [TableCommit.Result] in
-      try checkGeneration(previous, in: transaction)
-      var results: [TableCommit.Result] = []
-      for plan in changed {
-        let result = try plan.write(in: transaction)
-        try Self.put(
-          result.record.encode(), under: TableRecord.key(plan.table.storage.name), in: meta,
-          transaction)
-        results.append(result)
-      }
-      try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
-      announce(
-        from: previous, to: record.generation, tables: tables,
-        changed: zip(changed, results).map { ($0.0.table.number, $0.1.changedBlocks) })
-      return results
-    }
-    for (plan, result) in zip(changed, results) { plan.finish(result) }
-    state.withLock { state in
-      state.record.generation = record.generation
-      state.record.point = point
-      state.live = point
-      state.openStep = max(state.openStep, point.step)
-    }
-  }
-
-  /// The database must be as this process left it: `writer.lock` keeps others from writing, unless
-  /// somebody deleted it.
-  func checkGeneration(
-    _ expected: UInt64, in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) {
-    let stored = try Self.readRecord(meta, in: transaction).generation
-    guard stored == expected else {
-      throw EmbeddingError(
-        .environmentInUse,
-        "Another process wrote to the database \(path) (it is at commit \(stored), this process at "
-          + "\(expected)). Nothing was written. Close it here and open it again.")
-    }
-  }
-
-  /// Tells the samplers of all tables which blocks a commit changes, before it can be seen; but not
-  /// that of the table `except`, which then finds out by itself, and makes its weights anew.
-  ///
-  /// Called within a write transaction, where the list of open tables must not be asked: a thread
-  /// that opens a table holds it while it waits for the right to write.
-  func announce(
-    from previous: UInt64, to next: UInt64, tables: [TableCore],
-    changed: [(table: UInt32, blocks: [Int])], except: UInt32? = nil
-  ) {
-    for table in tables where table.number != except {
-      let blocks = changed.first { $0.table == table.number }?.blocks ?? []
-      table.sampler.noteCommit(from: previous, to: next, changedBlocks: blocks)
-    }
   }
 }

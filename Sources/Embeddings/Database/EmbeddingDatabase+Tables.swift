@@ -74,7 +74,7 @@ extension EmbeddingDatabase {
   ) throws(EmbeddingError) {
     try checkWritable("change the optimizer")
     let core = try table(name).core
-    try gate.exclusive { () throws(EmbeddingError) in
+    try alone { () throws(EmbeddingError) in
       var changed = core.state.withLock { $0.record }
       let stored = changed.configuration
       let slots = optimizer.slotCount(dimension: stored.dimension)
@@ -100,7 +100,7 @@ extension EmbeddingDatabase {
   public func dropTable(_ name: String) throws(EmbeddingError) {
     try checkWritable("drop a table")
     let core = try table(name).core
-    try gate.exclusive { () throws(EmbeddingError) in
+    try alone { () throws(EmbeddingError) in
       try environment.write { (transaction) throws(EmbeddingError) in
         try transaction.drop(core.storage.ids)
         try transaction.drop(core.storage.blocks)
@@ -109,6 +109,7 @@ extension EmbeddingDatabase {
         }
       }
       core.cache.removeAll()
+      core.locations.removeAll()
       openTables.withLock { $0[name] = nil }
     }
   }
@@ -122,7 +123,8 @@ extension EmbeddingDatabase {
       }
       guard let record else { return nil }
       let trees = try openTrees(of: record)
-      let core = try TableCore(name: name, record: record, trees: trees, budget: budget)
+      let core = try TableCore(
+        name: name, record: record, trees: trees, budget: budget, pageSize: environment.pageSize)
       tables[name] = core
       return core
     }
@@ -154,7 +156,7 @@ extension EmbeddingDatabase {
   private func create(
     _ name: String, _ configuration: TableConfiguration
   ) throws(EmbeddingError) -> TableCore {
-    try gate.exclusive { () throws(EmbeddingError) in
+    try alone { () throws(EmbeddingError) in
       try openTables.withLock { (tables) throws(EmbeddingError) in
         // Another thread may have created it meanwhile.
         if let core = tables[name] { return core }
@@ -171,7 +173,8 @@ extension EmbeddingDatabase {
           return (ids, blocks)
         }
         state.withLock { $0.record.nextTable = database.nextTable }
-        let core = try TableCore(name: name, record: record, trees: trees, budget: budget)
+        let core = try TableCore(
+          name: name, record: record, trees: trees, budget: budget, pageSize: environment.pageSize)
         tables[name] = core
         return core
       }

@@ -65,6 +65,7 @@ public final class EmbeddingDatabase: Sendable {
   let meta: NamedDatabase
   let budget: CacheBudget
   let gate = Gate()
+  let commits = Monitor(CommitQueue())
   private let writerLock: WriterLock?
 
   struct State {
@@ -72,6 +73,8 @@ public final class EmbeddingDatabase: Sendable {
     var record: DatabaseRecord
     /// What a commit made now would stand for.
     var live: CommitPoint
+    /// What the commit that was last asked for stands for.
+    var fixed: CommitPoint
     /// The highest step of an update so far.
     var openStep: Int64
     /// The trees of all tables with a lower number are open.
@@ -105,9 +108,11 @@ public final class EmbeddingDatabase: Sendable {
     writerLock = options.isReadOnly ? nil : try WriterLock(directory: path)
     let (meta, record) = try Self.openMeta(in: environment, isReadOnly: options.isReadOnly)
     self.meta = meta
-    state = Mutex(State(record: record, live: record.point, openStep: record.point.step))
+    state = Mutex(
+      State(record: record, live: record.point, fixed: record.point, openStep: record.point.step))
     // A cache below a few rows would be one that never holds a batch.
-    budget = CacheBudget(bytes: max(options.cacheBudget, 128 << 10))
+    budget = CacheBudget(
+      bytes: max(options.cacheBudget, 128 << 10), isReadOnly: options.isReadOnly)
   }
 
   private static func openMeta(
@@ -167,10 +172,14 @@ public final class EmbeddingDatabase: Sendable {
     }
   }
 
-  /// Closes the database. What was not committed is forgotten; later calls throw
-  /// ``EmbeddingError/Code/closed``.
+  /// Closes the database, once the commits that were asked for are done. What was not committed is
+  /// forgotten; later calls throw ``EmbeddingError/Code/closed``.
+  ///
+  /// - Throws: the error of a commit behind the loop that failed, and that nobody was told. The
+  ///   database is closed all the same.
   public func close() throws(EmbeddingError) {
-    try gate.exclusive { () throws(EmbeddingError) in
+    let failure = finishCommits()
+    try alone { () throws(EmbeddingError) in
       let wasClosed = state.withLock { state in
         defer { state.isClosed = true }
         return state.isClosed
@@ -180,6 +189,7 @@ public final class EmbeddingDatabase: Sendable {
       try environment.close()
       writerLock?.release()
     }
+    if let failure { throw failure }
   }
 
   func checkOpen() throws(EmbeddingError) {

@@ -1,3 +1,5 @@
+import StorageBase
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -6,76 +8,67 @@
   import Darwin
 #endif
 
-/// Lets batches pass side by side, and a commit alone: a read-write lock that prefers the writer,
-/// so that a training loop on several threads cannot starve commits.
+/// Lets batches pass side by side, and whoever fixes or changes the whole database alone: a
+/// read-write lock that prefers the writer, so that a training loop on several threads cannot starve
+/// commits.
 ///
 /// Taken once a batch, not once an id. A thread that has the gate to itself is refused to enter it
 /// again: it would wait for itself.
-final class Gate: @unchecked Sendable {
-  // Unchecked: all state is guarded by `mutex`. `Mutex` of the standard library has no condition
-  // variable, which waiting for the last batch to pass needs.
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let changed = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private var inside = 0
-  private var isClosed = false
-  private var waitingToClose = 0
-  /// The thread that has the gate to itself, while it is closed.
-  private var owner: pthread_t?
+final class Gate: Sendable {
+  private struct State {
+    var inside = 0
+    var isClosed = false
+    var waitingToClose = 0
+    /// The thread that has the gate to itself, while it is closed.
+    var owner: pthread_t?
 
-  init() {
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(changed, nil)
+    func checkOwner() throws(EmbeddingError) {
+      guard let owner, pthread_equal(owner, pthread_self()) != 0 else { return }
+      throw EmbeddingError(
+        .reentrancy,
+        "The source of an import used the database that it is imported into. Read what it needs "
+          + "before the import, or through database.read(_:).")
+    }
   }
-
-  deinit {
-    pthread_cond_destroy(changed)
-    pthread_mutex_destroy(mutex)
-    changed.deallocate()
-    mutex.deallocate()
-  }
-
-  /// Refuses a thread that is inside alone; with the mutex held, which is let go before the error.
-  private func checkOwner() throws(EmbeddingError) {
-    guard let owner, pthread_equal(owner, pthread_self()) != 0 else { return }
-    pthread_mutex_unlock(mutex)
-    throw EmbeddingError(
-      .reentrancy,
-      "The source of an import used the database that it is imported into. Read what it needs "
-        + "before the import, or through database.read(_:).")
-  }
+  private let monitor = Monitor(State())
 
   /// Runs `body` beside other shared bodies.
   func shared<R>(_ body: () throws(EmbeddingError) -> R) throws(EmbeddingError) -> R {
-    pthread_mutex_lock(mutex)
-    try checkOwner()
-    while isClosed || waitingToClose > 0 { pthread_cond_wait(changed, mutex) }
-    inside += 1
-    pthread_mutex_unlock(mutex)
+    try monitor.wait { (state) throws(EmbeddingError) -> Void? in
+      try state.checkOwner()
+      guard !state.isClosed, state.waitingToClose == 0 else { return nil }
+      state.inside += 1
+      return ()
+    }
     defer {
-      pthread_mutex_lock(mutex)
-      inside -= 1
-      if inside == 0 && waitingToClose > 0 { pthread_cond_broadcast(changed) }
-      pthread_mutex_unlock(mutex)
+      let isAwaited = monitor.withLock { state in
+        state.inside -= 1
+        return state.inside == 0 && state.waitingToClose > 0
+      }
+      if isAwaited { monitor.broadcast() }
     }
     return try body()
   }
 
   /// Runs `body` alone.
   func exclusive<R>(_ body: () throws(EmbeddingError) -> R) throws(EmbeddingError) -> R {
-    pthread_mutex_lock(mutex)
-    try checkOwner()
-    waitingToClose += 1
-    while isClosed || inside > 0 { pthread_cond_wait(changed, mutex) }
-    waitingToClose -= 1
-    isClosed = true
-    owner = pthread_self()
-    pthread_mutex_unlock(mutex)
+    try monitor.locked { (state) throws(EmbeddingError) in
+      try state.checkOwner()
+      state.waitingToClose += 1
+    }
+    try monitor.wait { (state) throws(EmbeddingError) -> Void? in
+      guard !state.isClosed, state.inside == 0 else { return nil }
+      state.waitingToClose -= 1
+      state.isClosed = true
+      state.owner = pthread_self()
+      return ()
+    }
     defer {
-      pthread_mutex_lock(mutex)
-      isClosed = false
-      owner = nil
-      pthread_cond_broadcast(changed)
-      pthread_mutex_unlock(mutex)
+      monitor.withLock { state in
+        state.isClosed = false
+        state.owner = nil
+      }
+      monitor.broadcast()
     }
     return try body()
   }

@@ -4,58 +4,36 @@ import Synchronization
 
 /// The id tree's part of a commit, and rows that move.
 extension TableCommit {
-  /// The key of a dirty row, and in a table of byte-string ids its bytes, lent for `body`.
-  private func withKey<R>(
-    _ row: DirtyRow, _ body: (RowKey) throws(EmbeddingError) -> R
-  ) throws(EmbeddingError) -> R {
-    let key = table.cache.shards[Int(row.shard)].withRows { rows in
-      let slot = Int(row.slot)
-      // The bytes outlive the lock: nothing is evicted while the gate is closed.
-      let bytes =
-        rows.layout.hasBytes
-        ? rows.idBytes(slot) : UnsafeRawBufferPointer(start: nil, count: 0)
-      return RowKey(key: rows.header(slot).pointee.key, bytes: bytes)
-    }
-    return try body(key)
-  }
-
   func deleteID(
-    _ row: DirtyRow, in transaction: borrowing WriteTransaction
+    _ row: ChangedRow, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     let storage = table.storage
-    try withKey(row) { (key) throws(EmbeddingError) in
-      let treeKey = storage.treeKey(key.key)
-      guard let value = try transaction.get(treeKey, in: storage.ids) else {
-        throw storage.corruption("the id of row \(row.row) is missing")
-      }
-      let rest: [UInt8] =
-        storage.idType == .int64 ? [] : IDEntries(value: value).removing(row: row.row)
-      if rest.isEmpty {
-        try transaction.delete(treeKey, in: storage.ids)
-      } else {
-        try rest.withBytes { (rest) throws(EmbeddingError) in
-          try transaction.put(treeKey, rest, in: storage.ids)
-        }
+    let treeKey = storage.treeKey(row.key)
+    guard let value = try transaction.get(treeKey, in: storage.ids) else {
+      throw storage.corruption("the id of row \(row.row) is missing")
+    }
+    let rest: [UInt8] =
+      storage.idType == .int64 ? [] : IDEntries(value: value).removing(row: row.row)
+    if rest.isEmpty {
+      try transaction.delete(treeKey, in: storage.ids)
+    } else {
+      try rest.withBytes { (rest) throws(EmbeddingError) in
+        try transaction.put(treeKey, rest, in: storage.ids)
       }
     }
   }
 
-  /// Enters the ids of new rows, in the order of the tree.
+  /// Enters the ids of the new rows, in the order of the tree.
   func insertIDs(
-    _ rows: [DirtyRow], in transaction: borrowing WriteTransaction
+    _ numbers: [UInt64], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     let storage = table.storage
-    var keyed: [(treeKey: UInt64, index: Int)] = []
-    keyed.reserveCapacity(rows.count)
-    for (index, row) in rows.enumerated() {
-      keyed.append(
-        (try withKey(row) { (key) in storage.treeKey(key.key) }, index))
-    }
-    keyed.sort { $0.treeKey < $1.treeKey }
-    for (_, index) in keyed {
-      try withKey(rows[index]) { (key) throws(EmbeddingError) in
-        try storage.insertID(key, row: rows[index].row, in: transaction)
-      }
+    for (_, index) in newByKey.lazy.map({ ($0.key, Int($0.index)) }) {
+      let row = new[index]
+      // The bytes outlive the lock: the row stays where it is until the commit has ended.
+      let bytes = table.cache.shards[Int(row.shard)].withRows { $0.idBytes(Int(row.slot)) }
+      try storage.insertID(
+        RowKey(hash: row.hash, bytes: bytes), row: numbers[index], in: transaction)
     }
   }
 

@@ -4,76 +4,83 @@ import Synchronization
 
 /// One table's part of a commit: what changed, how it is written, what is known afterwards.
 ///
-/// The gate is closed meanwhile, so that the rows stand still. Row numbers stay dense: new rows
-/// take the numbers of deleted ones first, and where deleted ones are left over, the last rows of
-/// the table move into their places. `write` may run twice (the map had to grow), so it changes
-/// nothing but the transaction.
+/// Training goes on meanwhile: rows that are about to change are copied first. Row numbers stay
+/// dense: new rows take the numbers of deleted ones first, and where deleted ones are left over, the
+/// last rows of the table move into their places. `write` may run twice (the map had to grow), so it
+/// changes nothing but the transaction.
 struct TableCommit {
-  /// A dirty row: where it stands in the cache, and its number on disk.
-  struct DirtyRow {
-    let shard: UInt32
-    let slot: UInt32
-    var row: UInt64
-  }
-
   struct Result {
     var record: TableRecord
-    /// The new rows with the numbers that they got.
-    var numbered: [DirtyRow] = []
+    /// The numbers of the new rows, in their order.
+    var newNumbers: [UInt64] = []
     /// Rows that moved: key, old and new number.
     var moves: [(key: UInt64, from: UInt64, to: UInt64)] = []
     var changedBlocks: [Int] = []
   }
 
   let table: TableCore
-  private var updated: [DirtyRow] = []
-  private var deleted: [DirtyRow] = []
-  private var new: [DirtyRow] = []
-  /// Whether there are dirty rows at all, be it only ones that came and went since the last commit.
-  private var hasDirty = false
+  private(set) var updated: [ChangedRow] = []
+  /// By row number.
+  private(set) var deleted: [ChangedRow] = []
+  /// By falling frequency, so that the rows that will change together stand together; rows of equal
+  /// frequency by key, so that the order does not depend on threads.
+  private(set) var new: [ChangedRow] = []
+  /// Rows that came and went since the last commit.
+  private var gone: [ChangedRow] = []
+  /// The new rows in the order of the id tree.
+  private(set) var newByKey: [KeyedIndex] = []
+  /// What `uncommittedRows` counts of these changes.
+  private let fixedRows: Int
 
-  /// Collects the dirty rows.
-  init(_ table: TableCore) {
+  /// Collects the changed rows of the commit under way, a few under each lock.
+  ///
+  /// - Parameter fixedRows: the uncommitted rows when they were fixed.
+  init(_ table: TableCore, fixedRows: Int) {
     self.table = table
-    for (number, shard) in table.cache.shards.enumerated() {
-      shard.withRows { rows in
-        hasDirty = hasDirty || !rows.dirtySlots.isEmpty
-        for slot in rows.dirtySlots {
-          let header = rows.header(Int(slot)).pointee
-          let dirty = DirtyRow(shard: UInt32(number), slot: slot, row: header.row)
-          switch (header.flags.contains(.deleted), header.row == RowHeader.noRow) {
-          case (false, false): updated.append(dirty)
-          case (false, true): new.append(dirty)
-          case (true, false): deleted.append(dirty)
-          case (true, true): break
+    self.fixedRows = fixedRows
+    var rows: [ChangedRow] = []
+    for shard in table.cache.shards {
+      let count = shard.withRows { $0.runningCount }
+      var start = 0
+      while start < count {
+        let end = min(start + 256, count)
+        rows.removeAll(keepingCapacity: true)
+        shard.withRows { $0.appendRunning(start..<end, to: &rows) }
+        start = end
+        for row in rows {
+          switch (row.isDeleted, row.isNew) {
+          case (false, false): updated.append(row)
+          case (false, true): new.append(row)
+          case (true, false): deleted.append(row)
+          case (true, true): gone.append(row)
           }
         }
       }
     }
-    sortNewRows()
     deleted.sort { $0.row < $1.row }
+    sortNewRows()
   }
 
-  var isEmpty: Bool { !hasDirty }
-
-  /// Orders new rows by falling frequency, so that the rows that will change together stand
-  /// together; rows of equal frequency by key, so that the order does not depend on threads.
   private mutating func sortNewRows() {
-    let keyed = new.map { row in
-      header(row) { (frequency: $0.pointee.frequency, key: $0.pointee.key, row: row) }
-    }
     let storage = table.storage
-    new = keyed.sorted {
-      $0.frequency != $1.frequency
-        ? $0.frequency > $1.frequency : storage.treeKey($0.key) < storage.treeKey($1.key)
-    }.map(\.row)
+    func keyed(_ key: (ChangedRow) -> UInt64) -> [KeyedIndex] {
+      new.enumerated().map { KeyedIndex(key: key($0.element), index: UInt32($0.offset)) }
+    }
+    // By key first; the second sort keeps that order among equal frequencies.
+    var byKey = keyed { storage.treeKey($0.key) }
+    radixSort(&byKey)
+    var order = byKey.map {
+      KeyedIndex(key: ~new[Int($0.index)].counts.frequency, index: $0.index)
+    }
+    radixSort(&order)
+    new = order.map { new[Int($0.index)] }
+    var place = [UInt32](repeating: 0, count: new.count)
+    for (i, element) in order.enumerated() { place[Int(element.index)] = UInt32(i) }
+    newByKey = byKey.map { KeyedIndex(key: $0.key, index: place[Int($0.index)]) }
   }
 
-  private func header<R>(
-    _ row: DirtyRow, _ body: (UnsafeMutablePointer<RowHeader>) -> R
-  ) -> R {
-    table.cache.shards[Int(row.shard)].withRows { body($0.header(Int(row.slot))) }
-  }
+  /// Whether there is nothing to take over.
+  var isEmpty: Bool { updated.isEmpty && deleted.isEmpty && new.isEmpty && gone.isEmpty }
 
   // MARK: Writing
 
@@ -86,13 +93,14 @@ struct TableCommit {
 
     // Numbers: holes first, then the end of the table.
     var holes = deleted.map(\.row)[...]
-    var numbered = new
     var count = oldCount
-    for i in numbered.indices {
+    var newNumbers: [UInt64] = []
+    newNumbers.reserveCapacity(new.count)
+    for _ in new {
       if let hole = holes.popFirst() {
-        numbered[i].row = hole
+        newNumbers.append(hole)
       } else {
-        numbered[i].row = count
+        newNumbers.append(count)
         count += 1
       }
     }
@@ -100,38 +108,71 @@ struct TableCommit {
     // A hole that a new row takes loses its old frequency when it is overwritten.
     let lost = try frequency(of: holes, in: transaction)
     let moves = try movesInto(holes, from: count..<max(count, oldCount), in: transaction)
-    try insertIDs(numbered, in: transaction)
+    try insertIDs(newNumbers, in: transaction)
 
     record.rowCount = count
-    var edits = BlockEdits(storage: storage)
+    var edits = BlockEdits(storage: storage, cache: table.cache)
     for move in moves { edits.moves.append((move.to, move.from)) }
-    let moved = Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) })
-    edits.rows = numbered
-    for var row in updated {
-      row.row = moved[row.row] ?? row.row
-      edits.rows.append(row)
+    edits.reserveRows(new.count + updated.count)
+    for i in new.indices { edits.append(new[i], number: newNumbers[i]) }
+    if moves.isEmpty {
+      for row in updated { edits.append(row, number: row.row) }
+    } else {
+      let moved = Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) })
+      for row in updated { edits.append(row, number: moved[row.row] ?? row.row) }
     }
     let frequencyChange = try edits.write(
-      oldCount: oldCount, newCount: count, cache: table.cache, in: transaction)
+      oldCount: oldCount, newCount: count, in: transaction)
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
     return Result(
-      record: record, numbered: numbered, moves: moves, changedBlocks: edits.changedBlocks)
+      record: record, newNumbers: newNumbers, moves: moves, changedBlocks: edits.changedBlocks)
   }
 
-  /// Takes over what the commit made true, once it is durable.
-  func finish(_ result: Result) {
-    for row in result.numbered { header(row) { $0.pointee.row = row.row } }
+  // MARK: Afterwards
+
+  /// Takes over what the commit made true of the table as a whole, once it is durable. No batch is
+  /// at work meanwhile: they see rows where they stand now, and count all that there are.
+  func publish(_ result: Result) {
+    let cache = table.cache
     for move in result.moves {
-      table.cache.shard(ofKey: move.key).withRows { rows in
+      cache.shard(ofKey: move.key).withRows { rows in
         let slot = rows.find(key: move.key, row: move.from)
-        if slot >= 0 { rows.header(slot).pointee.row = move.to }
+        if slot >= 0 { rows.renumber(slot, to: move.to) }
       }
     }
-    for shard in table.cache.shards { shard.withRows { $0.markCommitted() } }
-    table.cache.changedBlocks.reset(rowCount: result.record.rowCount)
-    table.state.withLock { state in
-      state.record = result.record
-      table.uncommittedRows.store(0, ordering: .relaxed)
+    for row in deleted {
+      cache.shards[Int(row.shard)].withRows { $0.markCommitted(row, number: row.row) }
     }
+    cache.counts.setRows(result.record.rowCount)
+    table.state.withLock { state in
+      // Not the record as a whole: the optimizer may have been changed meanwhile.
+      state.record.rowCount = result.record.rowCount
+      state.record.totalFrequency = result.record.totalFrequency
+      table.uncommittedRows.subtract(fixedRows, ordering: .relaxed)
+      table.rowsUnderWay.store(0, ordering: .relaxed)
+    }
+  }
+
+  /// Lets the rows go, beside batches at work.
+  func release(_ result: Result) {
+    release(new) { result.newNumbers[$0] }
+    table.locations.note(self, result)
+    release(updated) { updated[$0].row }
+    release(gone) { gone[$0].row }
+    for shard in table.cache.shards { shard.withRows { $0.endCommit() } }
+  }
+
+  private func release(_ rows: [ChangedRow], number: (Int) -> UInt64) {
+    for i in rows.indices {
+      table.cache.shards[Int(rows[i].shard)].withRows {
+        $0.markCommitted(rows[i], number: number(i))
+      }
+    }
+  }
+
+  /// Takes over that the commit failed: all of it is still to be written. No batch is at work.
+  func takeBack() {
+    table.rowsUnderWay.store(0, ordering: .relaxed)
+    for shard in table.cache.shards { shard.withRows { $0.abandonCommit() } }
   }
 }

@@ -54,7 +54,7 @@ extension MemoryEmbeddingStore {
       pointers.withUnsafeBufferPointer { pointers in
         gradients.withUnsafeBufferPointer { gradients in
           guard let gradients = gradients.baseAddress else { return }
-          optimizer.update(rows: pointers, gradients: gradients, learningRate: learningRate)
+          optimizer.update(rows: pointers, contiguous: gradients, learningRate: learningRate)
         }
       }
     }
@@ -120,7 +120,7 @@ extension MemoryEmbeddingStore {
       var importer = MemoryImport(rows: rows, options: options)
       while true {
         batch.removeAll()
-        guard try source(&batch, TableImport.batchRows) else { break }
+        guard try source(&batch, ImportLimits().batchRows(configuration)) else { break }
         try batch.check(against: configuration, table: "the store")
         try importer.add(batch)
       }

@@ -42,7 +42,8 @@ package struct AnyRowOptimizer: Sendable {
 
   /// One step on each of `rows`, as ``RowOptimizer`` describes. No row occurs twice.
   package func update(
-    rows: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, gradients: UnsafePointer<Float>,
+    rows: UnsafeBufferPointer<UnsafeMutablePointer<Float>>,
+    gradients: UnsafePointer<UnsafePointer<Float>>,
     learningRate: Float
   ) {
     if let batched {
@@ -54,9 +55,22 @@ package struct AnyRowOptimizer: Sendable {
       // Unsafe: the row's memory belongs to the store, which lends it for the call.
       var vector = MutableSpan(_unsafeStart: row, count: dimension)
       var slots = MutableSpan(_unsafeStart: row + dimension, count: slotCount)
-      let gradient = Span(_unsafeStart: gradients + i * dimension, count: dimension)
+      let gradient = Span(_unsafeStart: gradients[i], count: dimension)
       base.update(
         vector: &vector, slots: &slots, gradient: gradient, learningRate: learningRate)
+    }
+  }
+
+  /// The same for gradients that stand row-major, `[rows.count, dimension]`.
+  package func update(
+    rows: UnsafeBufferPointer<UnsafeMutablePointer<Float>>,
+    contiguous gradients: UnsafePointer<Float>,
+    learningRate: Float
+  ) {
+    let pointers = rows.indices.map { gradients + $0 * dimension }
+    pointers.withUnsafeBufferPointer { pointers in
+      guard let start = pointers.baseAddress else { return }
+      update(rows: rows, gradients: start, learningRate: learningRate)
     }
   }
 }

@@ -69,7 +69,8 @@ public struct FTRL: Optimizer, RowOptimizer, Hashable {
   }
 
   package func update(
-    rows: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, gradients: UnsafePointer<Float>,
+    rows: UnsafeBufferPointer<UnsafeMutablePointer<Float>>,
+    gradients: UnsafePointer<UnsafePointer<Float>>,
     dimension: Int, learningRate: Float
   ) {
     guard let start = rows.baseAddress else { return }

@@ -5,11 +5,12 @@ package protocol RowOptimizer: Optimizer {
   /// - Parameters:
   ///   - rows: `rows[i]` points at a row's vector `[dimension]`, directly followed by its slots. No
   ///     row occurs twice.
-  ///   - gradients: row-major `[rows.count, dimension]`; overlaps no row.
+  ///   - gradients: `gradients[i]` points at the gradient `[dimension]` of row `i`; overlaps no row.
   ///   - dimension: the floats of a vector, at least 1.
   ///   - learningRate: the step size.
   func update(
-    rows: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, gradients: UnsafePointer<Float>,
+    rows: UnsafeBufferPointer<UnsafeMutablePointer<Float>>,
+    gradients: UnsafePointer<UnsafePointer<Float>>,
     dimension: Int, learningRate: Float)
 
   /// Throws ``EmbeddingError/Code/invalidConfiguration`` for a hyper-parameter out of its range.
@@ -41,9 +42,11 @@ extension RowOptimizer {
               (start + dimension).initialize(from: slots.baseAddress!, count: slotCount)
             }
             withUnsafePointer(to: start) { rows in
-              update(
-                rows: UnsafeBufferPointer(start: rows, count: 1), gradients: gradient.baseAddress!,
-                dimension: dimension, learningRate: learningRate)
+              withUnsafePointer(to: gradient.baseAddress!) { gradients in
+                update(
+                  rows: UnsafeBufferPointer(start: rows, count: 1), gradients: gradients,
+                  dimension: dimension, learningRate: learningRate)
+              }
             }
             vector.baseAddress!.update(from: start, count: dimension)
             if slotCount > 0 {

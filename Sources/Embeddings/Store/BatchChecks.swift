@@ -81,6 +81,14 @@ extension RowBatch {
   borrowing func check(
     against configuration: TableConfiguration, table: String
   ) throws(EmbeddingError) {
+    try checkColumns(against: configuration, table: table)
+    try checkFinite()
+  }
+
+  /// Refuses a batch to import that does not fit its table, or whose columns differ in length.
+  borrowing func checkColumns(
+    against configuration: TableConfiguration, table: String
+  ) throws(EmbeddingError) {
     guard dimension == configuration.dimension, ids.type == configuration.idType else {
       throw EmbeddingError(
         .configurationMismatch,
@@ -96,13 +104,17 @@ extension RowBatch {
       throw EmbeddingError(
         .invalidArgument, "The columns of a batch to import differ in length.")
     }
-    if let bad = vectors.firstIndex(where: { !$0.isFinite }) {
+  }
+
+  /// Refuses a batch to import that holds values that are not finite.
+  borrowing func checkFinite() throws(EmbeddingError) {
+    if let bad = vectors.withUnsafeBufferPointer({ firstNonFinite($0) }) {
       throw EmbeddingError(
         .invalidArgument,
         "The vector of id \(ids[bad / dimension]) holds \(vectors[bad]) at element "
           + "\(bad % dimension); nothing was imported.")
     }
-    if let bad = slots.firstIndex(where: { !$0.isFinite }) {
+    if let bad = slots.withUnsafeBufferPointer({ firstNonFinite($0) }) {
       throw EmbeddingError(
         .invalidArgument,
         "The optimizer slots of id \(ids[bad / slotCount]) hold \(slots[bad]) at element "

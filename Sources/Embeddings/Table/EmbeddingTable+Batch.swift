@@ -23,6 +23,8 @@ extension EmbeddingTable {
   ) throws(EmbeddingError) {
     try core.scratch.withScratch { (scratch) throws(EmbeddingError) in
       func attempt() throws(EmbeddingError) -> BatchOutcome {
+        // Again, now that it cannot be closed meanwhile.
+        try database.checkOpen()
         scratch.initialSlots = core.state.withLock { $0.initialSlots }
         scratch.group(ids, in: cache)
         return try body(scratch)
@@ -39,7 +41,8 @@ extension EmbeddingTable {
       throw EmbeddingError(
         .budgetTooSmall,
         "A batch of \(ids.count) ids of table \(name) does not fit into the budget of "
-          + "\(database.budget.total) bytes, half of which is for cached rows (one takes "
+          + "\(database.budget.total) bytes, "
+          + "\(database.budget.limit) of which are for cached rows (one takes "
           + "\(cache.layout.rowBytes)). Open the database with a larger budget, or pass smaller "
           + "batches.")
     }
@@ -55,13 +58,16 @@ extension EmbeddingTable {
   }
 
   /// Calls `body` for each shard that the grouped batch touches, under its lock.
+  @inline(__always)
   func forEachShard(
     _ scratch: BatchScratch, _ body: (_ rows: inout RowShard, _ range: Range<Int>) -> Void
   ) {
-    for (number, shard) in cache.shards.enumerated() {
+    let shards = cache.shards
+    for k in 0..<shards.count {
+      let number = (scratch.firstShard + k) & (shards.count - 1)
       let range = scratch.starts[number]..<scratch.starts[number + 1]
       if range.isEmpty { continue }
-      shard.withRows { body(&$0, range) }
+      shards[number].withRows { body(&$0, range) }
     }
   }
 }

@@ -6,36 +6,41 @@ extension EmbeddingTable {
   /// Takes in rows batch by batch, in one transaction: all or nothing.
   ///
   /// What was trained before is committed first. Rows get numbers in the order of the source, so a
-  /// source sorted by falling frequency lays hot rows side by side. Memory: one batch, the pages that
-  /// LMDB keeps until the commit (at most 512 MiB, the rest goes to the file as it fills), and one
-  /// bit for each row that the table had before.
+  /// source sorted by falling frequency lays hot rows side by side.
   ///
-  /// Training waits while an import runs. The import may be interrupted at any point, kill -9
+  /// Memory, whatever the number of rows: four batches of 8 MiB (or of one row, if that is more), 64
+  /// MiB of pages on their way to the file, and up to 256 MiB for new ids, in a table of byte-string
+  /// ids 512 MiB: they are collected, four million or 64 MiB of bytes at a time, and entered in the
+  /// id tree in its order. Beside it one bit for each row that the table had before. An import into
+  /// an empty table is the fastest; where the id tree holds ids, each new one is looked up there.
+  ///
+  /// Training waits while an import runs. The source is called in this thread, and asked for a batch
+  /// while a second thread works on the one before. The import may be interrupted at any point, kill -9
   /// included: the table is then as it was.
   @discardableResult
   public func importRows(
     _ options: ImportOptions, from makeSource: () throws(EmbeddingError) -> RowSource
   ) throws(EmbeddingError) -> ImportSummary {
+    try importRows(options, limits: ImportLimits(), from: makeSource)
+  }
+
+  func importRows(
+    _ options: ImportOptions, limits: ImportLimits,
+    from makeSource: () throws(EmbeddingError) -> RowSource
+  ) throws(EmbeddingError) -> ImportSummary {
     try database.checkWritable("import")
-    return try database.gate.exclusive { () throws(EmbeddingError) in
+    return try database.alone { () throws(EmbeddingError) in
       try database.commitAlone(as: database.state.withLock { $0.live })
       let (summary, record) = try database.writeTable(core) {
         (transaction, record) throws(EmbeddingError) in
-        var importer = TableImport(table: core, record: record, options: options)
-        let source = try makeSource()
-        var batch = RowBatch(
-          idType: storage.idType, dimension: storage.layout.dimension,
-          slotCount: storage.layout.slotCount)
-        while true {
-          batch.removeAll()
-          guard try source(&batch, TableImport.batchRows) else { break }
-          try importer.add(batch, in: transaction)
-        }
-        return try importer.finish(in: transaction)
+        var importer = try TableImport(
+          table: core, record: record, options: options, limits: limits, in: transaction)
+        return try importer.run(try makeSource(), in: transaction)
       }
       // The cache holds only rows that were committed, some of which have changed.
+      cache.counts.setRows(record.rowCount)
       cache.removeAll()
-      cache.changedBlocks.reset(rowCount: record.rowCount)
+      core.locations.removeAll()
       core.state.withLock { $0.record = record }
       core.sampler.invalidate()
       return summary
@@ -57,18 +62,22 @@ extension EmbeddingDatabase {
     let previous = record.generation
     record.generation += 1
     let tables = openTables.withLock { Array($0.values) }
+    var number: UInt64 = 0
     let result = try environment.write {
       (transaction) throws(EmbeddingError) -> (R, TableRecord) in
+      number = transaction.id
       try checkGeneration(previous, in: transaction)
       let result = try body(transaction, before)
       try Self.put(
         result.1.encode(), under: TableRecord.key(table.storage.name), in: meta, transaction)
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
       announce(
-        from: previous, to: record.generation, tables: tables, changed: [], except: table.number)
+        number, from: previous, to: record.generation, tables: tables, changed: [],
+        except: table.number)
       return result
     }
     state.withLock { $0.record.generation = record.generation }
+    for other in tables where other !== table { other.advance(to: number, changedBlocks: []) }
     return result
   }
 }

@@ -1,3 +1,4 @@
+import CKernels
 import LMDB
 public import StorageBase
 import Synchronization
@@ -27,78 +28,132 @@ extension EmbeddingTable {
     mode: LookupMode
   ) throws(EmbeddingError) -> BatchOutcome {
     let dimension = storage.layout.dimension
+    var hasRoom = true
     if database.isReadOnly {
       scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
     } else {
-      for (number, shard) in cache.shards.enumerated() {
-        let range = scratch.starts[number]..<scratch.starts[number + 1]
-        if range.isEmpty { continue }
-        shard.withRows { rows in
-          rows.forEachSlot(in: range, of: ids, scratch, prefetchedFloats: dimension) {
-            rows, i, key, slot in
-            if slot < 0 {
-              scratch.misses.append(UInt32(i))
-            } else {
-              self.copy(slot, i, key, &rows, scratch, to: output + i * dimension, mode: mode)
+      forEachShard(scratch) { rows, range in
+        rows.forEachSlot(
+          in: range, of: ids, scratch, prefetchedFloats: dimension,
+          prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
+        ) { rows, i, key, slot in
+          let target = output + i &* dimension
+          var slot = slot
+          if slot < 0 {
+            guard rows.context.counts.allAreCached else {
+              scratch.misses.append(UInt32(truncatingIfNeeded: i))
+              return
+            }
+            guard mode == .training else {
+              self.initialVector(target, key: key.key)
+              return
+            }
+            slot = self.insertAbsent(key, &rows, scratch)
+            guard slot >= 0 else {
+              hasRoom = false
+              return
             }
           }
+          self.copy(slot, i, &rows, scratch, to: target, mode: mode)
         }
       }
     }
+    guard hasRoom else { return .needsCommit }
     if !scratch.misses.isEmpty {
-      let outcome = try fetchVectors(ids, scratch, into: output, mode: mode)
+      if mode == .serving {
+        try serveVectors(ids, scratch, into: output)
+        return .done
+      }
+      let outcome = try fetchVectors(ids, scratch, into: output)
       guard outcome == .done else { return outcome }
     }
     createAbsent(scratch)
     return .done
   }
 
-  /// Looks up the misses of a batch.
+  /// Looks up the misses of a batch for training: they become cached rows.
   private func fetchVectors(
-    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>,
-    mode: LookupMode
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>
   ) throws(EmbeddingError) -> BatchOutcome {
     let dimension = storage.layout.dimension
-    let isCached = !database.isReadOnly
-    return try fetch(ids, scratch) { rows, i, key, slot, stored in
+    return try fetch(ids, scratch, floatBytes: 4 * dimension) { rows, i, key, slot, stored in
       let target = output + i * dimension
       var slot = slot
-      if slot < 0 && isCached {
-        if let stored {
-          slot = self.insert(key, stored, &rows)
-        } else if mode == .training {
-          slot = self.insertAbsent(key, &rows)
-          if slot < 0 { return false }
-        }
+      if slot < 0 {
+        slot =
+          stored.map { self.insert(key, $0, &rows) } ?? self.insertAbsent(key, &rows, scratch)
       }
       if slot >= 0 {
-        self.copy(slot, i, key, &rows, scratch, to: target, mode: mode)
+        self.copy(slot, i, &rows, scratch, to: target, mode: .training)
       } else if let stored {
-        scratch.uncached += isCached ? 1 : 0
-        UnsafeMutableRawPointer(target).copyMemory(
-          from: stored.block.vector(stored.index), byteCount: 4 * dimension)
+        scratch.uncached += 1
+        stored.block.copyVector(stored.index, to: target)
       } else {
-        self.initialVector(target, key: key.key)
+        return false
       }
       return true
     }
   }
 
-  /// Copies the vector of a cached row; a deleted one reads as its initial vector, and is to become
-  /// a row again if the lookup is for training.
+  /// Looks up the misses of a batch for serving: a row that is not to enter the cache is copied
+  /// without a lock, as it stood when it was not found there.
+  private func serveVectors(
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>
+  ) throws(EmbeddingError) {
+    let dimension = storage.layout.dimension
+    let isCached = !database.isReadOnly
+    let doorkeeper = isCached && !cache.canGrow ? core.doorkeeper() : nil
+    _ = try forEachStored(ids, scratch, prefetching: 4 * dimension) { i, stored in
+      let target = output + i * dimension
+      if let stored {
+        stored.block.copyVector(stored.index, to: target)
+        guard isCached, doorkeeper?.admits(scratch.hashes[i]) ?? true else { return true }
+      } else if !isCached {
+        initialVector(target, key: scratch.key(i, of: ids).key)
+        return true
+      }
+      let key = scratch.key(i, of: ids)
+      cache.shards[cache.shardNumber(scratch.hashes[i])].withRows { rows in
+        // A duplicate, or another thread, may have brought it in meanwhile.
+        var slot = rows.find(key)
+        if slot < 0, let stored {
+          slot = insert(key, stored, &rows)
+          if slot < 0 { scratch.uncached += 1 }
+        }
+        if slot >= 0 {
+          copy(slot, i, &rows, scratch, to: target, mode: .serving)
+        } else if stored == nil {
+          initialVector(target, key: key.key)
+        }
+      }
+      return true
+    }
+  }
+
+  /// Asks for the memory that a vector will be written to: shards answer in an order of their own,
+  /// which the processor cannot foresee.
+  @inline(__always)
+  private func prefetch(_ target: UnsafeMutablePointer<Float>, floatCount: Int) {
+    let start = UnsafeRawPointer(target)
+    var offset = 0
+    while offset < floatCount &* 4 {
+      ck_prefetch_for_writing(start + offset)
+      offset &+= 64
+    }
+  }
+
+  /// Copies the vector of a cached row; one that is deleted holds its initial vector, and is to
+  /// become a row if the lookup is for training.
   @inline(__always)
   private func copy(
-    _ slot: Int, _ position: Int, _ key: RowKey, _ rows: inout RowShard, _ scratch: BatchScratch,
+    _ slot: Int, _ position: Int, _ rows: inout RowShard, _ scratch: BatchScratch,
     to target: UnsafeMutablePointer<Float>, mode: LookupMode
   ) {
     let flags = rows.header(slot).pointee.flags
-    if flags.contains(.deleted) {
-      initialVector(target, key: key.key)
-      if mode == .training {
-        scratch.slots[position] = Int32(slot)
-        scratch.absent.append(UInt32(position))
-      }
-      return
+    if mode == .training {
+      let isAbsent = flags.contains(.deleted)
+      scratch.slots[position] = FoundSlot(slot, isAbsent: isAbsent)
+      if isAbsent { scratch.hasAbsent = true }
     }
     if !flags.contains(.referenced) { rows.header(slot).pointee.flags.insert(.referenced) }
     target.update(from: rows.floats(slot), count: storage.layout.dimension)
@@ -116,14 +171,14 @@ extension EmbeddingTable {
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       try batch(ids) { (scratch) throws(EmbeddingError) in
         scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
-        return try fetch(ids, scratch) { rows, i, _, slot, stored in
+        return try fetch(ids, scratch, floatBytes: 0) { rows, i, _, slot, stored in
           if slot >= 0 && !isReadOnly {
-            let header = rows.header(slot).pointee
+            let counts = rows.counts(slot)
             output[i] =
-              header.flags.contains(.deleted)
+              rows.header(slot).pointee.flags.contains(.deleted)
               ? RowMetadata()
               : RowMetadata(
-                frequency: header.frequency, lastStep: header.lastStep, isPresent: true)
+                frequency: counts.frequency, lastStep: counts.lastStep, isPresent: true)
           } else if let stored {
             output[i] = RowMetadata(
               frequency: stored.block.frequency(stored.index),

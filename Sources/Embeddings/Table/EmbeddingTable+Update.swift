@@ -23,12 +23,13 @@ extension EmbeddingTable {
         gradients.withUnsafeBufferPointer { gradients in
           guard let gradients = gradients.baseAddress else { return }
           forEachShard(scratch) { rows, range in
-            self.sum(gradients, range, &rows, scratch)
-            scratch.distinctRows.withUnsafeBufferPointer { distinct in
-              optimizer.update(
-                rows: distinct, gradients: scratch.gradients, learningRate: learningRate)
-            }
-            rows.count(scratch, step: step, counting: counting)
+            scratch.distinct.collect(
+              range, of: scratch.order, slots: scratch.slots, in: rows, gradients: gradients)
+            let distinct = UnsafeBufferPointer(
+              start: scratch.distinct.rows, count: scratch.distinct.count)
+            optimizer.update(
+              rows: distinct, gradients: scratch.distinct.gradients, learningRate: learningRate)
+            rows.count(scratch.distinct, step: step, counting: counting)
           }
         }
       }
@@ -58,30 +59,6 @@ extension EmbeddingTable {
         + "Open the table with a configuration that holds it.")
   }
 
-  /// Finds the distinct rows of a shard's part of the batch and sums their gradients, in batch
-  /// order. All rows are in the cache, their slots in `scratch.slots`.
-  private func sum(
-    _ gradients: UnsafePointer<Float>, _ range: Range<Int>, _ rows: inout RowShard,
-    _ scratch: BatchScratch
-  ) {
-    let dimension = storage.layout.dimension
-    scratch.beginDistinct(atMost: range.count, dimension: dimension)
-    let sums = scratch.gradients
-    for k in range {
-      let i = Int(scratch.order[k])
-      let slot = scratch.slots[i]
-      let (position, isNew) = scratch.distinct(slot)
-      let sum = sums + position * dimension
-      let gradient = gradients + i * dimension
-      if isNew {
-        scratch.distinctRows.append(rows.floats(Int(slot)))
-        sum.update(from: gradient, count: dimension)
-      } else {
-        ck_add(sum, gradient, dimension)
-      }
-    }
-  }
-
   /// Writes vectors as they are; the last of equal ids wins.
   public func assign(
     _ ids: borrowing IDBatch, vectors: Span<Float>, step: Int64
@@ -98,9 +75,11 @@ extension EmbeddingTable {
           forEachShard(scratch) { rows, range in
             for k in range {
               let i = Int(scratch.order[k])
-              let slot = Int(scratch.slots[i])
+              let slot = scratch.slots[i].slot
               rows.floats(slot).update(from: vectors + i * dimension, count: dimension)
-              rows.header(slot).pointee.lastStep = step
+              var counts = rows.counts(slot)
+              counts.lastStep = step
+              rows.setCounts(slot, counts)
             }
           }
         }
@@ -117,7 +96,10 @@ extension EmbeddingTable {
       try change(ids, absent: .create) { scratch in
         forEachShard(scratch) { rows, range in
           for k in range {
-            rows.header(Int(scratch.slots[Int(scratch.order[k])])).pointee.addFrequency(1)
+            let slot = scratch.slots[Int(scratch.order[k])].slot
+            var counts = rows.counts(slot)
+            counts.addFrequency(1)
+            rows.setCounts(slot, counts)
           }
         }
       }
@@ -135,9 +117,11 @@ extension EmbeddingTable {
       try change(ids, absent: .skip) { scratch in
         forEachShard(scratch) { rows, range in
           for k in range {
-            let slot = Int(scratch.slots[Int(scratch.order[k])])
+            let slot = scratch.slots[Int(scratch.order[k])].slot
             guard slot >= 0, !rows.header(slot).pointee.flags.contains(.deleted) else { continue }
             rows.header(slot).pointee.flags.insert(.deleted)
+            rows.setCounts(slot, RowCounts())
+            initialize(rows.floats(slot), key: rows.header(slot).pointee.key, scratch)
             deleted += 1
           }
         }
@@ -151,16 +135,18 @@ extension EmbeddingTable {
 extension RowShard {
   /// Notes the step, and what it adds to their frequency, in the distinct rows of a batch.
   fileprivate mutating func count(
-    _ scratch: BatchScratch, step: Int64, counting: FrequencyCounting
+    _ distinct: borrowing DistinctRows, step: Int64, counting: FrequencyCounting
   ) {
-    for position in 0..<scratch.distinctRows.count {
-      let header = header(Int(scratch.distinctSlots[position]))
-      header.pointee.lastStep = step
+    for position in 0..<distinct.count {
+      let slot = Int(distinct.slots[position])
+      var counts = counts(slot)
+      counts.lastStep = step
       switch counting {
-      case .updates: header.pointee.addFrequency(1)
-      case .occurrences: header.pointee.addFrequency(UInt64(scratch.occurrences[position]))
+      case .updates: counts.addFrequency(1)
+      case .occurrences: counts.addFrequency(UInt64(distinct.occurrences[position]))
       case .none: break
       }
+      setCounts(slot, counts)
     }
   }
 }

@@ -51,6 +51,9 @@ final class TableCore: Sendable {
   let number: UInt32
   let storage: TableStorage
   let cache: RowCache
+  /// Where rows of the last commit stand.
+  let locations: RowLocations
+  private let madeDoorkeeper = Mutex<Doorkeeper?>(nil)
   let scratch = ScratchPool()
   let sampler = SamplerState()
   let initializer: Initializer
@@ -67,10 +70,12 @@ final class TableCore: Sendable {
   let state: Mutex<State>
   /// Rows that the cache has and the last commit has not, less those that were deleted.
   let uncommittedRows = Atomic<Int>(0)
+  /// Those among them that a commit under way writes.
+  let rowsUnderWay = Atomic<Int>(0)
 
   init(
     name: String, record: TableRecord, trees: (ids: NamedDatabase, blocks: NamedDatabase),
-    budget: CacheBudget
+    budget: CacheBudget, pageSize: Int
   ) throws(EmbeddingError) {
     let configuration = record.configuration
     number = record.number
@@ -79,6 +84,7 @@ final class TableCore: Sendable {
     storage = TableStorage(
       name: name, idType: configuration.idType, layout: record.layout, ids: trees.ids,
       blocks: trees.blocks)
+    locations = RowLocations(record, budget: budget, pageSize: pageSize)
     cache = RowCache(
       record.layout, rowCount: record.rowCount, idType: configuration.idType, budget: budget)
     state = Mutex(try State(record: record))
@@ -91,6 +97,24 @@ final class TableCore: Sendable {
     // An entry takes 26 bytes in the leaves of Int64 ids, which are two thirds full.
     let tree = state.withLock { Int($0.record.rowCount) } * (storage.idType == .int64 ? 40 : 80)
     return min(new * BlockLayout.pageSize, tree)
+  }
+
+  /// Takes over where blocks stand after a commit. No batch is at work.
+  func advance(to transaction: UInt64, changedBlocks: [Int]) {
+    locations.advance(
+      to: transaction, changedBlocks: changedBlocks,
+      rowCount: state.withLock { $0.record.rowCount })
+  }
+
+  /// Decides which rows enter the cache once it is full; made when it is first asked. Nil where
+  /// there is no room for it, and then all do.
+  func doorkeeper() -> Doorkeeper? {
+    madeDoorkeeper.withLock { made in
+      if made == nil {
+        made = Doorkeeper(rows: cache.budget.limit / cache.layout.rowBytes, budget: cache.budget)
+      }
+      return made
+    }
   }
 
   /// The number of rows, those not yet committed included.

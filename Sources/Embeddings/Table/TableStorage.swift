@@ -47,9 +47,17 @@ struct TableStorage: Sendable {
   func block<T: ReadableTransaction & ~Copyable>(
     _ number: UInt64, in transaction: borrowing T
   ) throws(EmbeddingError) -> BlockView {
-    guard let value = try transaction.get(number, in: blocks) else {
+    guard let block = try blockIfPresent(number, in: transaction) else {
       throw corruption("block \(number) is missing")
     }
+    return block
+  }
+
+  /// Block `number`, or nil where the table has none of that number. Its checksum is not checked.
+  func blockIfPresent<T: ReadableTransaction & ~Copyable>(
+    _ number: UInt64, in transaction: borrowing T
+  ) throws(EmbeddingError) -> BlockView? {
+    guard let value = try transaction.get(number, in: blocks) else { return nil }
     guard value.count == layout.byteCount else {
       throw corruption(
         "block \(number) has \(value.count) bytes instead of \(layout.byteCount)")

@@ -1,6 +1,7 @@
 import CLMDB
 import Glibc
 import StorageBase
+import Synchronization
 
 /// Why the readers of this process must leave for a moment.
 enum GatePurpose {
@@ -107,6 +108,7 @@ extension Environment {
   private func move(_ environment: OpaquePointer, to size: Int, from old: Int)
     throws(EmbeddingError)
   {
+    mapMoves.add(1, ordering: .relaxed)
     let code = mdb_env_set_mapsize(environment, size)
     if code == MDB_SUCCESS { return }
     let error = lmdbError(code, "moving the memory map to \(size) bytes")

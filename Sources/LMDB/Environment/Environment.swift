@@ -22,6 +22,10 @@ package final class Environment: @unchecked Sendable {
   let process: pid_t
   /// For each LMDB handle the generation of the named database behind it; 0 where none is open.
   let generations: UnsafeMutableBufferPointer<UInt64>
+  /// The bytes of a page, chosen when the file was made.
+  package let pageSize: Int
+  /// How often the map was moved, while no transaction was open.
+  let mapMoves = Atomic<UInt64>(0)
 
   /// Opens the directory at `path`, creating it and its files unless read-only.
   ///
@@ -62,6 +66,9 @@ package final class Environment: @unchecked Sendable {
     self.options = options
     registryKey = key
     process = getpid()
+    var stat = MDB_stat()
+    mdb_env_stat(environment, &stat)
+    pageSize = Int(stat.ms_psize)
     generations = .allocate(capacity: options.maxNamedDatabases + 2)
     generations.initialize(repeating: 0)
     var state = EnvironmentState()

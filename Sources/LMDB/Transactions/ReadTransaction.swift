@@ -1,5 +1,6 @@
 import CLMDB
 import StorageBase
+import Synchronization
 
 /// A read transaction: sees one commit, whole, until it ends.
 ///
@@ -21,4 +22,8 @@ package struct ReadTransaction: ~Copyable, ReadableTransaction, Sendable {
 
   /// The number of the commit that it sees: 0 for a new environment, one more for each commit.
   package var id: UInt64 { UInt64(mdb_txn_id(handle.raw)) }
+
+  /// How often the memory map has moved. Between two transactions with the same number here, and
+  /// the same `id`, every value stands at the same address.
+  package var mapMoves: UInt64 { environment.mapMoves.load(ordering: .relaxed) }
 }

@@ -58,12 +58,15 @@ package final class Monitor<State>: @unchecked Sendable {
 
   /// Waits until `attempt` gives something other than nil; it runs with the lock held, at once and
   /// after every `broadcast`. Gives nil when `seconds` pass first (no limit without it).
+  @discardableResult
   package func wait<R>(
     seconds: Int? = nil, _ attempt: (inout State) throws(EmbeddingError) -> R?
   ) throws(EmbeddingError) -> R? {
     var deadline = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &deadline)
-    deadline.tv_sec += seconds ?? 0
+    if let seconds {
+      clock_gettime(CLOCK_MONOTONIC, &deadline)
+      deadline.tv_sec += seconds
+    }
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     while true {

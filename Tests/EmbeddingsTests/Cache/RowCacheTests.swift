@@ -29,7 +29,7 @@ import Testing
             if random.oneIn(8), dirty[number] == nil { rows.remove(slot) }
           } else {
             #expect(dirty[number] == nil, "a dirty row was evicted")
-            slot = rows.insert(key, row: number, frequency: 0, lastStep: 0)
+            slot = rows.insert(key, row: number, RowCounts())
             if slot < 0 { return }
             entered[number] = Float(operation)
             rows.floats(slot)[0] = Float(operation)
@@ -42,8 +42,18 @@ import Testing
         }
       }
       if random.oneIn(1500) {
-        for shard in cache.shards { shard.withRows { $0.markCommitted() } }
-        cache.changedBlocks.removeAll()
+        cache.fix()
+        #expect(budget.dirtyBytes == 0 && budget.commitBytes == 0)
+        for shard in cache.shards {
+          shard.withRows { rows in
+            rows.beginCommit()
+            var changed: [ChangedRow] = []
+            rows.appendRunning(0..<rows.runningCount, to: &changed)
+            for row in changed { rows.markCommitted(row, number: row.row) }
+            rows.endCommit()
+          }
+        }
+        #expect(cache.heldCount == 0)
         dirty = [:]
       }
       if random.oneIn(6000) {
@@ -64,7 +74,7 @@ import Testing
       BlockLayout(dimension: 16, slotCount: 0), rowCount: 0, idType: .int64, budget: budget)
     cache.shards[0].withRows { rows in
       for id in 0..<5000 as Range<Int64> {
-        #expect(rows.insert(RowKey(int64: id), row: 0, frequency: 0, lastStep: 0) >= 0)
+        #expect(rows.insert(RowKey(int64: id), row: 0, RowCounts()) >= 0)
       }
       let newest = (4900..<5000 as Range<Int64>).count { rows.find(RowKey(int64: $0)) >= 0 }
       #expect(newest == 100)
@@ -73,22 +83,50 @@ import Testing
   }
 
   @Test func frequencyStaysAtItsLargestValue() {
-    var header = RowHeader(key: 1, lastStep: 2, frequency: .max - 1, row: 3)
-    header.addFrequency(1)
-    #expect(header.frequency == .max)
-    header.addFrequency(5)
-    #expect(header.frequency == .max)
+    var counts = RowCounts(lastStep: 2, frequency: .max - 1)
+    counts.addFrequency(1)
+    #expect(counts.frequency == .max)
+    counts.addFrequency(5)
+    #expect(counts.frequency == .max)
   }
 
-  @Test func rowNumberFlagsAndMarkShareAWord() {
-    var header = RowHeader(key: 1, lastStep: 2, frequency: 3, row: RowHeader.noRow)
-    header.flags = [.occupied, .dirty]
-    header.mark = 0xFFFF
+  @Test func aHeaderTakes24BytesAndTellsItsFieldsApart() {
+    #expect(MemoryLayout<RowHeader>.stride == 24)
+    var header = RowHeader(hash: RowKey.hash(77), row: RowHeader.noRow)
+    let counts = RowCounts(lastStep: (1 << 48) - 1, frequency: (1 << 32) - 1)
+    let fits = header.setNarrow(counts)
+    #expect(fits)
+    header.flags = [.occupied, .dirtyA, .dirtyC]
     header.row = 12
-    #expect(header.row == 12 && header.flags == [.occupied, .dirty] && header.mark == 0xFFFF)
-    header.mark = 0
-    header.flags.remove(.dirty)
+    #expect(header.key == 77 && header.row == 12 && header.narrowCounts == counts)
+    #expect(header.flags == [.occupied, .dirtyA, .dirtyC])
+    header.flags.remove(.dirtyA)
     header.row = RowHeader.noRow
-    #expect(header.row == RowHeader.noRow && header.flags == [.occupied] && header.mark == 0)
+    let fitsAgain = header.setNarrow(RowCounts(lastStep: 3, frequency: 4))
+    #expect(fitsAgain)
+    #expect(header.row == RowHeader.noRow && header.flags == [.occupied, .dirtyC])
+    #expect(header.narrowCounts == RowCounts(lastStep: 3, frequency: 4))
+  }
+
+  @Test func countsThatNoHeaderHoldsAreKeptAllTheSame() {
+    let cache = RowCache(
+      BlockLayout(dimension: 4, slotCount: 0), rowCount: 0, idType: .int64,
+      budget: CacheBudget(bytes: 128 << 10))
+    cache.shards[0].withRows { rows in
+      let all = [
+        RowCounts(lastStep: -1, frequency: 0), RowCounts(lastStep: .min, frequency: .max),
+        RowCounts(lastStep: 1 << 48, frequency: 1), RowCounts(lastStep: 5, frequency: 1 << 32),
+        RowCounts(lastStep: 7, frequency: 8),
+      ]
+      for (id, counts) in all.enumerated() {
+        _ = rows.insert(RowKey(int64: Int64(id)), row: 0, counts)
+      }
+      for (id, counts) in all.enumerated() {
+        #expect(rows.counts(rows.find(RowKey(int64: Int64(id)))) == counts)
+      }
+      #expect(rows.wide.count == 4)
+      for id in all.indices { rows.setCounts(rows.find(RowKey(int64: Int64(id))), RowCounts()) }
+      #expect(rows.wide.isEmpty)
+    }
   }
 }

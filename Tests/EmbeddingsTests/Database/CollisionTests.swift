@@ -70,7 +70,7 @@ import Testing
     let texts = (0..<40).map { "colliding \($0)" }
     cache.shards[0].withRows { rows in
       for (i, text) in texts.enumerated() {
-        let slot = withKey(text) { rows.insert($0, row: UInt64(i), frequency: 0, lastStep: 0) }
+        let slot = withKey(text) { rows.insert($0, row: UInt64(i), RowCounts()) }
         rows.floats(slot)[0] = Float(i)
       }
       for (i, text) in texts.enumerated() where i % 3 == 0 {

@@ -60,6 +60,7 @@ import Testing
         next += 20
       }
     }
+    try database.waitForCommits()
     let point = try database.lastCommit
     #expect(point.step == 2 || point.batches > 0)
     try database.close()

@@ -37,7 +37,6 @@ extension ModelRun {
     let found = try tables[t].lookup(column(t, ids), mode: mode)
     try followCommits()
     try #require(found == models[t].live.lookup(ids, mode: mode))
-    if mode == .training { models[t].changed.formUnion(ids) }
     note("lookup")
   }
 
@@ -53,7 +52,6 @@ extension ModelRun {
     live.batches += 1
     models[t].live.update(
       ids, gradients: gradients, step: step, learningRate: rate, counting: counting)
-    models[t].changed.formUnion(ids)
     note("update")
   }
 
@@ -64,7 +62,6 @@ extension ModelRun {
     try followCommits()
     live.batches += 1
     models[t].live.assign(ids, vectors: vectors, step: step)
-    models[t].changed.formUnion(ids)
     note("assign")
   }
 
@@ -73,7 +70,6 @@ extension ModelRun {
     try followCommits()
     live.batches += 1
     models[t].live.addFrequency(ids)
-    models[t].changed.formUnion(ids)
     note("addFrequency")
   }
 
@@ -82,7 +78,6 @@ extension ModelRun {
     try followCommits()
     live.batches += 1
     try #require(deleted == models[t].live.delete(ids))
-    models[t].changed.formUnion(ids)
     note("delete")
   }
 
@@ -109,11 +104,11 @@ extension ModelRun {
     try followCommits()
     live.batches += 1
     models[t].live.update(ids, gradients: gradients, step: step)
-    models[t].changed.formUnion(ids)
   }
 
   /// Candidates are rows of the last commit, or positives.
   private func sample(_ t: Int) throws {
+    try settle()
     let rows = models[t].committed.rows
     let positives = Array(drawIDs(t, atMost: 3))
     let count = positives.count + min(10, rows.count / 3)
@@ -165,7 +160,7 @@ extension ModelRun {
       return
     }
     // Durable at once, with all that was live before it.
-    flush()
+    try settle()
     models[t].live = imported
     models[t].committed = imported
     note("import")
@@ -192,6 +187,7 @@ extension ModelRun {
 
   /// The last commit, row by row.
   private func export(_ t: Int) throws {
+    try settle()
     let batchSize = [1, 7, 100, 10_000].randomElement(using: &random)!
     try #require(try models[t].committed.difference(from: tables[t], batchSize: batchSize) == nil)
     try #require(try brokenInvariant(of: tables[t]) == nil)

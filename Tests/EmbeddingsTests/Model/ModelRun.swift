@@ -6,9 +6,9 @@ import Testing
 /// A database and a model of it, side by side: each random operation is done to both, and whatever
 /// comes back is compared.
 ///
-/// The model knows two states of each table: the live one and that of the last commit. A commit that
-/// the database makes by itself shows in its generation, and must hold exactly the batches before
-/// the call that found it.
+/// The model knows the live state of each table, those that a commit was asked for and is not known to
+/// have ended, and that of the last commit. A state that the database fixes by itself must hold
+/// exactly the batches before the call that found it.
 final class ModelRun {
   /// One table in the model.
   struct Table {
@@ -16,18 +16,13 @@ final class ModelRun {
     let ids: [EmbeddingID]
     var live: ReferenceTable
     var committed: ReferenceTable
-    /// Ids that may differ between the two.
-    var changed: Set<EmbeddingID> = []
+  }
 
-    mutating func commit() {
-      for id in changed { committed.rows[id] = live.rows[id] }
-      changed = []
-    }
-
-    mutating func abort() {
-      for id in changed { live.rows[id] = committed.rows[id] }
-      changed = []
-    }
+  /// A state that is to be committed.
+  struct Fix {
+    let number: UInt64
+    let point: CommitPoint
+    let tables: [ReferenceTable]
   }
 
   let seed: Int
@@ -42,7 +37,8 @@ final class ModelRun {
   var committed = CommitPoint()
   var openStep: Int64 = 0
   var step: Int64 = 0
-  var generation: UInt64 = 0
+  var fixes: [Fix] = []
+  var lastFix: UInt64 = 0
   /// What happened how often, to see that the run met everything.
   var tally: [String: Int] = [:]
 
@@ -81,11 +77,8 @@ final class ModelRun {
     for model in models {
       tables.append(try database.table(model.name, model.live.configuration))
     }
-    generation = try currentGeneration()
-  }
-
-  private func currentGeneration() throws -> UInt64 {
-    try database.read { (view) in view.generation }
+    fixes = []
+    lastFix = 0
   }
 
   /// Counts an event.
@@ -100,33 +93,50 @@ final class ModelRun {
     }
   }
 
-  /// Takes note of a commit that the database made by itself since it was last looked at.
+  /// Takes note of a state that the database fixed since it was last looked at, and of commits that
+  /// ended meanwhile.
   func followCommits() throws {
-    let now = try currentGeneration()
-    guard now != generation else { return }
-    generation = now
-    note("commit by itself")
-    flush()
-    let last = try database.lastCommit
-    try #require(last == committed, "the database is at \(last), the model at \(committed)")
+    noteFix()
+    if random.oneIn(2) { try database.waitForCommits() }
+    takeCommitted(upTo: database.commits.withLock { $0.done })
   }
 
-  /// The live state is committed.
-  func flush() {
-    for t in models.indices { models[t].commit() }
-    committed = live
+  private func noteFix() {
+    let number = database.commits.withLock { $0.lastNumber }
+    guard number != lastFix else { return }
+    lastFix = number
+    fixes.append(Fix(number: number, point: live, tables: models.map(\.live)))
+    note("fixed")
+  }
+
+  private func takeCommitted(upTo number: UInt64) {
+    while let fix = fixes.first, fix.number <= number {
+      for t in models.indices { models[t].committed = fix.tables[t] }
+      committed = fix.point
+      fixes.removeFirst()
+      note("committed")
+    }
+  }
+
+  /// Waits until all that was fixed is committed.
+  func settle() throws {
+    noteFix()
+    try database.waitForCommits()
+    takeCommitted(upTo: lastFix)
+    let last = try database.lastCommit
+    try #require(last == committed, "the database is at \(last), the model at \(committed)")
   }
 
   /// An explicit commit.
   func commit() throws {
     if random.oneIn(3) { step += 1 }
-    try database.commit(step: step)
+    let wait = random.oneIn(2)
+    try database.commit(step: step, wait: wait)
     live = CommitPoint(step: step)
     openStep = max(openStep, step)
-    flush()
-    generation = try currentGeneration()
-    let last = try database.lastCommit
-    try #require(last == committed, "the database is at \(last), the model at \(committed)")
+    noteFix()
+    note(wait ? "commit" : "commit behind")
+    if wait { try settle() }
     if step > 0, random.oneIn(4) {
       _ = try #require(throws: EmbeddingError.self) {
         try self.database.commit(step: self.step - 1)
@@ -138,11 +148,12 @@ final class ModelRun {
   func reopen() throws {
     if random.oneIn(2) { try commit() }
     try database.close()
+    takeCommitted(upTo: lastFix)
     if random.oneIn(4) {
       options.cacheBudget = [128 << 10, 192 << 10, 1 << 20].randomElement(using: &random)!
     }
     try open()
-    for t in models.indices { models[t].abort() }
+    for t in models.indices { models[t].live = models[t].committed }
     live = committed
     openStep = committed.step
     step = max(committed.step, step)

@@ -26,10 +26,11 @@ import Testing
   private func bits(_ floats: [Float]) -> [UInt32] { floats.map(\.bitPattern) }
 
   private typealias Rows = UnsafePointer<UnsafeMutablePointer<Float>>
+  private typealias Gradients = UnsafePointer<UnsafePointer<Float>>
 
   /// Runs `body` on three rows that stand at odd places in one array, and gives the array.
   private func withRows(
-    dimension: Int, slots: Int, _ body: (Rows, _ gradients: [Float]) -> Void
+    dimension: Int, slots: Int, _ body: (Rows, Gradients) -> Void
   ) -> [Float] {
     let width = dimension + slots + 1
     var floats = Self.floats(1, 3 * width)
@@ -41,7 +42,12 @@ import Testing
     let gradients = Self.floats(2, 3 * dimension)
     floats.withUnsafeMutableBufferPointer { buffer in
       let rows = [2, 0, 1].map { buffer.baseAddress! + $0 * width + 1 }
-      rows.withUnsafeBufferPointer { body($0.baseAddress!, gradients) }
+      gradients.withUnsafeBufferPointer { gradients in
+        let pointers = (0..<3).map { gradients.baseAddress! + $0 * dimension }
+        rows.withUnsafeBufferPointer { rows in
+          pointers.withUnsafeBufferPointer { body(rows.baseAddress!, $0.baseAddress!) }
+        }
+      }
     }
     return floats
   }
@@ -74,7 +80,7 @@ import Testing
       let expected = withRows(dimension: d, slots: d) { rows, gradients in
         for r in 0..<3 {
           for i in 0..<d {
-            let g = gradients[r * d + i]
+            let g = gradients[r][i]
             rows[r][d + i] += g * g
             rows[r][i] -= 0.1 * g / (rows[r][d + i].squareRoot() + 1e-7)
           }
@@ -129,8 +135,11 @@ import Testing
       var output = [Float](repeating: .nan, count: 2 * d + 1)
       a.withUnsafeMutableBufferPointer { a in
         b.withUnsafeMutableBufferPointer { b in
-          let rows = [UnsafePointer(b.baseAddress!), UnsafePointer(a.baseAddress!)]
-          kernels.gather(rows, 2, d, &output)
+          output.withUnsafeMutableBufferPointer { output in
+            let rows = [UnsafePointer(b.baseAddress!), UnsafePointer(a.baseAddress!)]
+            let outputs = [output.baseAddress!, output.baseAddress! + d]
+            kernels.copy_rows(rows, outputs, 2, d)
+          }
         }
       }
       #expect(bits(Array(output.dropLast())) == bits(b + a))

@@ -24,7 +24,7 @@ struct RowTable {
     floats.withUnsafeMutableBufferPointer { floats in
       let rows = ids.map { floats.baseAddress! + $0 * width }
       rows.withUnsafeBufferPointer {
-        updater.update(rows: $0, gradients: gradients, learningRate: learningRate)
+        updater.update(rows: $0, contiguous: gradients, learningRate: learningRate)
       }
     }
   }

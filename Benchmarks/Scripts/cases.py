@@ -1,0 +1,73 @@
+"""What is measured: cases of each suite."""
+
+WORKLOADS = ["w1", "w2", "w3", "w4", "w6-lookup", "w6-train"]
+
+# Floats and optimizer state of the rows that W3 meets at its usual size.
+W3_STATE_BYTES = 682_435 * 512
+
+
+class Case:
+    """A workload with its options. `only` names the engines that it is meant for."""
+
+    def __init__(self, workload, threads, options=None, only=None, ours=None):
+        self.workload = workload
+        self.threads = threads
+        # Options that every engine takes, and those that only ours does.
+        self.options = options or {}
+        self.ours = ours or {}
+        self.only = only
+
+    def __str__(self):
+        options = {**self.options, **self.ours}
+        text = f"{self.workload}, {self.threads} thread{'s' if self.threads > 1 else ''}"
+        return text + "".join(f", {name} {value}" for name, value in options.items())
+
+
+def main(threads, workloads):
+    """Every workload as it is defined."""
+    chosen = workloads.split(",") if workloads else WORKLOADS
+    for workload in chosen:
+        for count in threads:
+            # A bulk load has one caller.
+            if workload != "w4" or count == 1:
+                yield Case(workload, count)
+
+
+def shapes(threads, workloads):
+    """W1 with other dimensions, batches and distributions."""
+    for options in (
+        {"dimension": 16}, {"dimension": 256}, {"batch": 512}, {"batch": 65_536, "steps": 32},
+        {"exponent": 0.8}, {"exponent": 1.2},
+    ):
+        for count in threads:
+            yield Case("w1", count, options, only=IN_MEMORY)
+
+
+def budget(threads, workloads):
+    """W3 with a budget of a tenth of what it trains."""
+    for count in threads:
+        yield Case(
+            "w3", count, ours={"budget": W3_STATE_BYTES // 10}, only=["embeddingstore"])
+
+
+def memory(threads, workloads):
+    """W2 under a memory limit of the process, page cache included."""
+    for count in threads:
+        yield Case("w2", count, only=["embeddingstore", "lmdb", "rocksdb-block", "rocksdb-pread"])
+
+
+def scaling(threads, workloads):
+    """Uniform lookups of cached rows, and training, over tables of growing size."""
+    for rows in (10_000, 100_000, 1_000_000, 5_000_000, 20_000_000):
+        yield Case(
+            "w1", 1, {"rows": rows, "exponent": 0, "warm-all": True, "passes": 3}, only=CORE)
+    for rows in (10_000, 100_000, 1_000_000, 5_000_000, 20_000_000):
+        yield Case("w3", 1, {"rows": rows}, only=CORE)
+
+
+CORE = ["embeddingstore", "limit"]
+IN_MEMORY = CORE + ["rocksdb-cuckoo", "lmdb"]
+
+SUITES = {
+    "main": main, "shapes": shapes, "budget": budget, "memory": memory, "scaling": scaling,
+}

@@ -1,0 +1,95 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Seconds on the monotonic clock.
+func seconds() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+/// Seconds of processor time that this process has taken, in all its threads.
+func processorSeconds() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+/// The most memory that this process had resident, in bytes.
+func peakResidentBytes() -> Int {
+  var usage = rusage()
+  // 0 is RUSAGE_SELF, whose type differs between systems.
+  getrusage(0, &usage)
+  return Int(usage.ru_maxrss) * 1024
+}
+
+/// The load average of the last minute.
+func loadAverage() -> Double {
+  var load = [0.0]
+  return getloadavg(&load, 1) == 1 ? load[0] : .nan
+}
+
+func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+/// The bytes that a file takes on the disk.
+func allocatedBytes(_ path: String) -> Int {
+  var status = stat()
+  return stat(path, &status) == 0 ? Int(status.st_blocks) * 512 : 0
+}
+
+/// Removes a database's directory, if it is there.
+func removeDatabase(_ path: String) {
+  for file in ["data.mdb", "lock.mdb", "writer.lock"] { unlink(path + "/" + file) }
+  rmdir(path)
+}
+
+func makeDirectory(_ path: String) { mkdir(path, 0o777) }
+
+/// Drops a file from the page cache, and reads it once from start to end.
+func readOnce(_ path: String) {
+  let file = open(path, O_RDONLY)
+  guard file >= 0 else { return }
+  defer { close(file) }
+  fsync(file)
+  #if os(Linux)
+    posix_fadvise(file, 0, 0, Int32(POSIX_FADV_DONTNEED))
+  #endif
+  let size = 4 << 20
+  let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
+  defer { buffer.deallocate() }
+  while read(file, buffer, size) > 0 {}
+}
+
+/// Touches `bytes` of memory and gives them back to the system: what a virtual machine gave back to
+/// its host costs many times as much to touch as what it still has.
+func touchMemory(_ bytes: Int) {
+  guard bytes > 0 else { return }
+  let memory = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+  guard let memory, memory != MAP_FAILED else { return }
+  for offset in stride(from: 0, to: bytes, by: 4096) {
+    memory.storeBytes(of: 1, toByteOffset: offset, as: UInt8.self)
+  }
+  munmap(memory, bytes)
+}
+
+/// Writes a file of `bytes` in `directory` and removes it, so that what is written next finds blocks
+/// that the disk has had before.
+func touchDisk(_ bytes: Int, in directory: String) {
+  let path = directory + "/touched"
+  let file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o666)
+  guard file >= 0 else { return }
+  let size = 4 << 20
+  let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
+  memset(buffer, 0x5a, size)
+  var written = 0
+  while written < bytes, write(file, buffer, size) == size { written += size }
+  fsync(file)
+  close(file)
+  unlink(path)
+  buffer.deallocate()
+}

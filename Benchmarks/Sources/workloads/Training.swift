@@ -1,0 +1,113 @@
+import Embeddings
+import WorkloadData
+
+/// W3 and W6-train: training steps from an empty table on.
+///
+/// A step finds the distinct keys of its batch, looks them up for training, computes gradients from
+/// what it got, and updates the rows with Adagrad. Every `commitEvery` steps the state becomes
+/// durable; so it does after the last.
+struct Training {
+  let workload: Workload
+  let options: RunOptions
+  let kind: KeyKind
+  let stream: IDStream
+  let noise: UnsafeMutableBufferPointer<Float>
+
+  init(_ workload: Workload, _ options: RunOptions) {
+    self.workload = workload
+    self.options = options
+    kind = workload == .w3 ? .int64 : .string
+    stream = options.applied(to: .w3)
+    noise = TrainingData.noise(batchSize: options.batch, dimension: options.dimension)
+  }
+
+  static func configuration(dimension: Int, kind: KeyKind) -> TableConfiguration {
+    TableConfiguration(
+      dimension: dimension, idType: kind == .int64 ? .int64 : .bytes,
+      initializer: .uniform(-TrainingData.initialRange...TrainingData.initialRange), seed: 0,
+      optimizer: .adagrad(
+        learningRate: TrainingData.learningRate,
+        initialAccumulator: TrainingData.initialAccumulator, epsilon: TrainingData.epsilon))
+  }
+
+  func run() throws {
+    defer { noise.deallocate() }
+    let path = options.path + "/training"
+    removeDatabase(path)
+    let ids = stream.ids()
+    let keys = KeyStream(ids, kind: kind)
+    let budget = options.budget ?? 8 << 30
+    // Rows, and the pages of the commits, as many as this workload needs at its usual size.
+    let distinctBytes = min(stream.rows, ids.count / 6) * options.dimension * 8 * 2
+    touchMemory(min(distinctBytes, 4 << 30))
+    touchDisk(min(2 * distinctBytes, 4 << 30), in: options.path)
+
+    let database = try EmbeddingDatabase(at: path, options: .init(cacheBudget: budget))
+    let table = try database.table(
+      "rows", Self.configuration(dimension: options.dimension, kind: kind))
+    let loop = TrainingLoop(self, keys: Keys(keys), table: table)
+    var times = [Double](repeating: 0, count: stream.batches)
+    var commits: [Double] = []
+    var distinct = 0
+    var usage = Usage()
+    let start = seconds()
+    for step in 0..<stream.batches {
+      let begin = seconds()
+      try loop.step(step)
+      distinct += loop.distinctCount
+      let done = step + 1
+      if options.commitEvery > 0 && done % options.commitEvery == 0 && done < stream.batches {
+        let beginCommit = seconds()
+        try database.commit(step: Int64(done), wait: false)
+        commits.append(seconds() - beginCommit)
+      }
+      times[step] = seconds() - begin
+    }
+    let total = seconds() - start
+    usage.stop()
+    let beginDurable = seconds()
+    try database.commit(step: Int64(stream.batches))
+    let durable = seconds() - beginDurable
+    withExtendedLifetime(keys) {}
+
+    let check = TrainingCheck(self, ids: ids)
+    let error = try check.largestError(in: table)
+    var result = ResultLine(workload, options)
+    result.describe(stream, dimension: options.dimension, budget: budget)
+    result.describe(times: times, commits: commits, total: total, batch: stream.batchSize)
+    result["distinct_s"] = loop.times.distinct
+    result["lookup_s"] = loop.times.lookup
+    result["gradient_s"] = loop.times.gradient
+    result["update_s"] = loop.times.update
+    result["unique_rows_per_s"] = Double(distinct) / total
+    result["durable_s"] = durable
+    result["rows_per_s_durable"] = Double(ids.count) / (total + durable)
+    result["commit_every"] = options.commitEvery
+    result["disk_bytes"] = allocatedBytes(path + "/data.mdb")
+    result["stored_rows"] = try table.count
+    result["checked_rows"] = check.rows.count
+    result["largest_error"] = Double(error)
+    result.print(checked: error <= TrainingCheck.tolerance, usage: usage)
+    try database.close()
+    removeDatabase(path)
+  }
+}
+
+extension ResultLine {
+  /// Adds the figures of a training loop.
+  mutating func describe(times: [Double], commits: [Double], total: Double, batch: Int) {
+    let steps = Double(times.count)
+    let last = times.suffix(100)
+    self["rows_per_s"] = Double(batch) * steps / total
+    self["rows_per_s_without_commits"] = Double(batch) * steps / (total - commits.reduce(0, +))
+    self["steps_per_s"] = steps / total
+    self["steps_per_s_last100"] = Double(last.count) / last.reduce(0, +)
+    self["total_s"] = total
+    self["step_p50_ms"] = times.median * 1e3
+    self["step_p99_ms"] = times.quantile(0.99) * 1e3
+    self["step_max_ms"] = times.quantile(1) * 1e3
+    self["commits"] = commits.count
+    self["commits_s"] = commits.reduce(0, +)
+    self["commit_max_ms"] = (commits.max() ?? 0) * 1e3
+  }
+}

@@ -1,0 +1,18 @@
+import StorageBase
+
+/// A row that a commit writes: all but its floats, which stand in the cache or in a copy.
+struct ChangedRow {
+  let hash: UInt64
+  /// The number in the last commit, or `RowHeader.noRow`.
+  let row: UInt64
+  let counts: RowCounts
+  /// The row's memory, to be brought close ahead of its turn. What it holds may have changed.
+  let memory: UnsafeRawPointer
+  let slot: UInt32
+  let shard: UInt16
+  let isDeleted: Bool
+
+  /// An Int64 id's bit pattern, or the XXH3 of a byte-string id.
+  var key: UInt64 { RowKey.key(ofHash: hash) }
+  var isNew: Bool { row == RowHeader.noRow }
+}

@@ -1,0 +1,83 @@
+import StorageBase
+
+/// Copies of rows as a commit is to write them, of those that changed before it came to them.
+///
+/// Unsafe: memory of its own for their floats, kept from commit to commit. All of it is its shard's,
+/// under the shard's lock.
+struct RowCopies: ~Copyable {
+  private struct Copy {
+    let slot: Int
+    let isDeleted: Bool
+    let counts: RowCounts
+  }
+
+  private let rowFloats: Int
+  private var copies: [Copy] = []
+  private var chunks: [UnsafeMutablePointer<Float>] = []
+  /// The numbers of copies by slot.
+  private var index = RowIndex(bucketCount: 1)
+
+  private static let chunkRows = 64
+
+  init(rowFloats: Int) { self.rowFloats = rowFloats }
+
+  deinit {
+    for chunk in chunks { chunk.deallocate() }
+    index.free()
+  }
+
+  var isEmpty: Bool { copies.isEmpty }
+
+  private func floats(ofCopy number: Int) -> UnsafeMutablePointer<Float> {
+    let (chunk, place) = number.quotientAndRemainder(dividingBy: Self.chunkRows)
+    return chunks[chunk] + place * rowFloats
+  }
+
+  /// Copies the row in `slot`, of which there is no copy yet.
+  mutating func add(
+    _ slot: Int, isDeleted: Bool, _ counts: RowCounts, floats: UnsafePointer<Float>
+  ) {
+    let number = copies.count
+    if number == chunks.count * Self.chunkRows {
+      chunks.append(.allocate(capacity: max(1, Self.chunkRows * rowFloats)))
+    }
+    self.floats(ofCopy: number).update(from: floats, count: rowFloats)
+    copies.append(Copy(slot: slot, isDeleted: isDeleted, counts: counts))
+    if RowIndex.capacity(index.bucketCount) < copies.count {
+      let larger = RowIndex(bucketCount: index.bucketCount * 2)
+      for (number, copy) in copies.enumerated() {
+        larger.enter(number, hash: mix64(UInt64(copy.slot)))
+      }
+      index.free()
+      index = larger
+    } else {
+      index.enter(number, hash: mix64(UInt64(slot)))
+    }
+  }
+
+  private func number(_ slot: Int) -> Int {
+    let number = index.find(mix64(UInt64(slot))) { copies[$0].slot == slot }
+    precondition(number >= 0, "a row that changed was not copied")
+    return number
+  }
+
+  /// The vector and slots of the row that was in `slot`.
+  func floats(_ slot: Int) -> UnsafePointer<Float> {
+    UnsafePointer(floats(ofCopy: number(slot)))
+  }
+
+  /// What was true of that row.
+  func state(_ slot: Int) -> (isDeleted: Bool, counts: RowCounts) {
+    let copy = copies[number(slot)]
+    return (copy.isDeleted, copy.counts)
+  }
+
+  /// Forgets the copies, but keeps the memory for the next ones.
+  mutating func removeAll() {
+    guard !copies.isEmpty else { return }
+    copies.removeAll(keepingCapacity: true)
+    let bucketCount = index.bucketCount
+    index.free()
+    index = RowIndex(bucketCount: bucketCount)
+  }
+}

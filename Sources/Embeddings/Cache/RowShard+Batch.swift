@@ -1,0 +1,62 @@
+import CKernels
+
+extension RowShard {
+  /// How many rows ahead the memory of a row is asked for. Its place in the index is asked for twice
+  /// as far ahead.
+  private static var ahead: Int { 16 }
+
+  /// Finds the rows of a part of a batch, with the memory of those ahead on its way; calls `body`
+  /// with each batch position, key, and slot or -1, in batch order.
+  ///
+  /// - Parameters:
+  ///   - prefetchedFloats: the floats of each row that `body` will read.
+  ///   - prepare: called with a batch position some rows before `body` is.
+  @inline(__always)
+  mutating func forEachSlot(
+    in range: Range<Int>, of ids: UnsafeIDs, _ scratch: BatchScratch, prefetchedFloats: Int,
+    prepare: (_ position: Int) -> Void,
+    _ body: (_ rows: inout RowShard, _ position: Int, _ key: RowKey, _ slot: Int) -> Void
+  ) {
+    let ahead = Self.ahead
+    let order = scratch.order
+    let hashes = scratch.orderedHashes
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: ahead) { candidates in
+      let candidates = candidates.baseAddress.unsafelyUnwrapped
+      let (start, end) = (range.lowerBound, range.upperBound)
+      for k in start..<min(start &+ 2 &* ahead, end) { index.prefetch(hashes[k]) }
+      for k in start..<min(start &+ ahead, end) {
+        candidates[k & (ahead &- 1)] = near(hashes[k], prefetchedFloats)
+        prepare(Int(order[k]))
+      }
+      var k = start
+      while k < end {
+        let hash = hashes[k]
+        var slot = candidates[k & (ahead &- 1)]
+        if k &+ 2 &* ahead < end { index.prefetch(hashes[k &+ 2 &* ahead]) }
+        if k &+ ahead < end {
+          candidates[k & (ahead &- 1)] = near(hashes[k &+ ahead], prefetchedFloats)
+          prepare(Int(order[k &+ ahead]))
+        }
+        let i = Int(order[k])
+        let key = RowKey(
+          hash: hash,
+          bytes: ids.bytes == nil
+            ? UnsafeRawBufferPointer(start: nil, count: 0) : ids.bytes(i))
+        // The body may have put rows in or out since the candidate was found.
+        if slot < 0 || !header(slot).pointee.flags.contains(.occupied) || !matches(slot, key) {
+          slot = find(key)
+        }
+        body(&self, i, key, slot)
+        k &+= 1
+      }
+    }
+  }
+
+  /// The candidate for `hash`, whose memory is asked for.
+  @inline(__always)
+  private func near(_ hash: UInt64, _ floatCount: Int) -> Int {
+    let slot = index.candidate(hash)
+    if slot >= 0 { prefetchRow(slot, floatCount: floatCount) }
+    return slot
+  }
+}

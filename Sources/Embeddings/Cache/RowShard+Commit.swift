@@ -1,0 +1,162 @@
+import CKernels
+import StorageBase
+
+/// Rows that a commit has to write.
+///
+/// A changed row is marked *dirty*. Where a commit is asked for, the dirty rows are *fixed*: their
+/// state at that moment is what the commit writes, though training goes on at once. They wait until
+/// no other commit is under way, and then it is their turn. A fixed row that is about to change is
+/// copied first (`markDirty`); all others are written from where they stand. What a commit writes
+/// stays in the cache until it has ended, since the last commit knows only an older state of it.
+///
+/// Of the three flags a row has at most one: to be dirty again, a fixed row is copied.
+extension RowShard {
+  /// Notes that a row is about to differ from the last commit. To be called before it changes.
+  @inline(__always)
+  mutating func markDirty(_ slot: Int) {
+    let flags = header(slot).pointee.flags
+    if !flags.contains(dirty.flag) { markNewlyDirty(slot, flags) }
+  }
+
+  private mutating func markNewlyDirty(_ slot: Int, _ flags: RowHeader.Flags) {
+    if flags.isDisjoint(with: .held) {
+      heldCount += 1
+    } else {
+      let (isDeleted, counts, floats) = (flags.contains(.deleted), counts(slot), floats(slot))
+      if flags.contains(waiting.flag) {
+        waitingCopies.add(slot, isDeleted: isDeleted, counts, floats: floats)
+      } else {
+        runningCopies.add(slot, isDeleted: isDeleted, counts, floats: floats)
+      }
+    }
+    header(slot).pointee.flags.subtract(.held)
+    header(slot).pointee.flags.insert(dirty.flag)
+    dirty.slots.append(UInt32(slot))
+    let row = header(slot).pointee.row
+    // Its place in a list, and a copy should it change again.
+    var size = layout.rowFloats * 4 + MemoryLayout<ChangedRow>.stride
+    if row == RowHeader.noRow {
+      size += layout.rowBytes
+      unreported.newRows += 1
+    } else if context.changedBlocks.mark(row: row) {
+      size += layout.blockBytes
+    }
+    unreported.rows += 1
+    unreported.commitBytes += size
+  }
+
+  /// Counts the rows that became dirty in the budget: for all rows that a batch has here at once.
+  mutating func report() {
+    context.budget.addDirty(
+      unreported.rows * layout.rowBytes, commitBytes: unreported.commitBytes,
+      newRows: unreported.newRows)
+    commitBytes += unreported.commitBytes
+    newRows += unreported.newRows
+    unreported = (0, 0, 0)
+  }
+
+  /// Fixes the dirty rows for a commit. None may wait for one already.
+  mutating func fix() {
+    precondition(
+      waiting.slots.isEmpty && waitingCopies.isEmpty, "rows wait for a commit already")
+    swap(&waiting, &dirty)
+    context.budget.addDirty(
+      -waiting.slots.count * layout.rowBytes, commitBytes: -commitBytes, newRows: -newRows)
+    commitBytes = 0
+    newRows = 0
+  }
+
+  /// Takes back what `fix` did, before the commit has begun: the rows are dirty again.
+  mutating func unfix() {
+    makeDirty(waiting)
+    waiting.slots = []
+    waitingCopies.removeAll()
+  }
+
+  /// Begins to commit the rows that wait. No commit may be under way.
+  mutating func beginCommit() {
+    precondition(
+      running.slots.isEmpty && runningCopies.isEmpty, "a commit of these rows is under way")
+    swap(&running, &waiting)
+    swap(&runningCopies, &waitingCopies)
+  }
+
+  /// The number of rows that the commit under way writes.
+  var runningCount: Int { running.slots.count }
+
+  /// Describes some of the rows that the commit under way writes.
+  func appendRunning(_ range: Range<Int>, to rows: inout [ChangedRow]) {
+    for k in range {
+      // Unsafe: asked for, not read.
+      if k + 8 < running.slots.count { ck_prefetch(header(Int(running.slots[k + 8]))) }
+      let slot = Int(running.slots[k])
+      let header = header(slot).pointee
+      let state =
+        header.flags.contains(running.flag)
+        ? (isDeleted: header.flags.contains(.deleted), counts: counts(slot))
+        : runningCopies.state(slot)
+      rows.append(
+        ChangedRow(
+          hash: header.hash, row: header.row, counts: state.counts,
+          memory: UnsafeRawPointer(floats(slot)), slot: UInt32(slot), shard: UInt16(number),
+          isDeleted: state.isDeleted))
+    }
+  }
+
+  /// The floats that the commit under way writes for a row.
+  @inline(__always)
+  func runningFloats(_ slot: Int) -> UnsafePointer<Float> {
+    header(slot).pointee.flags.contains(running.flag)
+      ? UnsafePointer(floats(slot)) : runningCopies.floats(slot)
+  }
+
+  /// Takes over, for one of the rows, that the commit is durable.
+  ///
+  /// - Parameter number: the number that a new row got, or else the row's own.
+  mutating func markCommitted(_ row: ChangedRow, number: UInt64) {
+    let slot = Int(row.slot)
+    let isUnchanged = header(slot).pointee.flags.contains(running.flag)
+    if isUnchanged {
+      header(slot).pointee.flags.remove(running.flag)
+      heldCount -= 1
+    }
+    if !row.isDeleted {
+      if row.isNew { renumber(slot, to: number) }
+    } else if isUnchanged {
+      remove(slot)
+    } else {
+      renumber(slot, to: RowHeader.noRow)
+    }
+  }
+
+  /// Ends the commit, all of whose rows were taken over.
+  mutating func endCommit() {
+    running.slots.removeAll(keepingCapacity: true)
+    runningCopies.removeAll()
+  }
+
+  /// Takes over that the commit failed: its rows are dirty, as they were.
+  mutating func abandonCommit() {
+    makeDirty(running)
+    running.slots = []
+    runningCopies.removeAll()
+  }
+
+  private mutating func makeDirty(_ rows: DirtyRows) {
+    for slot in rows.slots {
+      let slot = Int(slot)
+      // Those that were copied have changed since, and are dirty.
+      guard header(slot).pointee.flags.contains(rows.flag) else { continue }
+      header(slot).pointee.flags.remove(rows.flag)
+      heldCount -= 1
+      markDirty(slot)
+    }
+  }
+}
+
+/// Rows that a commit has to write: their flag, and their slots, each once, in the order in which
+/// they changed; those too that have changed, and lost the flag, since they were fixed.
+struct DirtyRows {
+  let flag: RowHeader.Flags
+  var slots: [UInt32] = []
+}

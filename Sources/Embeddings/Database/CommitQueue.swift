@@ -1,0 +1,65 @@
+import StorageBase
+
+/// Which commits are asked for, under way and done.
+///
+/// At most one commit is under way, and at most one more waits: its state is fixed already, and it is
+/// written when the other is done. Whoever asks for a third takes the place of the one that waits;
+/// what that one stood for is a prefix of what the new one does.
+struct CommitQueue {
+  /// A state that is to be committed.
+  struct Request {
+    let number: UInt64
+    let point: CommitPoint
+    /// The open tables, and the rows of each that the last commit did not have.
+    let tables: [(core: TableCore, fixedRows: Int)]
+  }
+
+  /// The number of the last request.
+  var lastNumber: UInt64 = 0
+  /// Fixed, but not begun.
+  var waiting: Request?
+  /// Whether a commit is under way.
+  var isRunning = false
+  /// Whether it is taking over what was fixed: nothing else can be fixed meanwhile.
+  var isBeginning = false
+  /// All requests up to this one are durable.
+  var done: UInt64 = 0
+  /// All requests up to this one, but those that are done, failed; and how.
+  var failed: UInt64 = 0
+  var error: EmbeddingError?
+  /// Whether that failure is still to be told to somebody, who did not wait for it.
+  var isUntold = false
+
+  var isIdle: Bool { !isRunning && waiting == nil }
+
+  /// Begins the request that waits, unless one is under way.
+  mutating func begin() -> Request? {
+    guard !isRunning, let request = waiting else { return nil }
+    waiting = nil
+    isRunning = true
+    isBeginning = true
+    return request
+  }
+
+  mutating func end(_ request: Request) {
+    done = request.number
+    isRunning = false
+    isBeginning = false
+  }
+
+  /// The error that nobody was told, which the caller now is.
+  mutating func takeUntoldError() -> EmbeddingError? {
+    defer { isUntold = false }
+    return isUntold ? error : nil
+  }
+
+  /// Ends the commit under way, and gives up the one that waits.
+  mutating func fail(_ error: EmbeddingError, isTold: Bool) {
+    failed = lastNumber
+    self.error = error
+    isUntold = isUntold || !isTold
+    waiting = nil
+    isRunning = false
+    isBeginning = false
+  }
+}

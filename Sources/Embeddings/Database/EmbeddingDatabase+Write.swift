@@ -1,0 +1,122 @@
+import LMDB
+import StorageBase
+import Synchronization
+
+/// How a fixed state is written.
+extension EmbeddingDatabase {
+  /// Writes a request's state in one transaction, and makes it the last commit.
+  ///
+  /// - Parameters:
+  ///   - hasGate: whether the caller has the gate to itself; else batches are at work, but for the
+  ///     moment in which what they see changes.
+  ///   - isTold: whether somebody waits for the error that this may throw.
+  func write(
+    _ request: CommitQueue.Request, hasGate: Bool, isTold: Bool
+  ) throws(EmbeddingError) {
+    defer { commits.broadcast() }
+    for (core, fixedRows) in request.tables {
+      core.rowsUnderWay.store(fixedRows, ordering: .relaxed)
+      core.cache.beginCommit()
+    }
+    commits.withLock { $0.isBeginning = false }
+    commits.broadcast()
+    let plans = request.tables.map { TableCommit($0.core, fixedRows: $0.fixedRows) }
+    do throws(EmbeddingError) {
+      try write(plans, as: request.point, hasGate: hasGate)
+    } catch {
+      try withGate(unless: hasGate) { () throws(EmbeddingError) in
+        // What waits was fixed on top of this: without it, it is not a state that ever was.
+        let isWaiting = commits.withLock { $0.waiting != nil }
+        for plan in plans {
+          plan.takeBack()
+          if isWaiting { plan.table.cache.unfix() }
+        }
+        commits.withLock { $0.fail(error, isTold: isTold) }
+      }
+      throw error
+    }
+    commits.withLock { $0.end(request) }
+  }
+
+  private func withGate(
+    unless hasGate: Bool, _ body: () throws(EmbeddingError) -> Void
+  ) throws(EmbeddingError) {
+    if hasGate { try body() } else { try gate.exclusive(body) }
+  }
+
+  private func write(
+    _ plans: [TableCommit], as point: CommitPoint, hasGate: Bool
+  ) throws(EmbeddingError) {
+    var record = state.withLock { $0.record }
+    let changed = plans.filter { !$0.isEmpty }
+    // Batches that changed nothing, empty ones, are behind the point then.
+    if changed.isEmpty && record.point == point { return }
+    let previous = record.generation
+    record.generation += 1
+    record.point = point
+    let tables = plans.map(\.table)
+    var number: UInt64 = 0
+    let results = try environment.write {
+      (transaction) throws(EmbeddingError) -> [TableCommit.Result] in
+      try checkGeneration(previous, in: transaction)
+      var results: [TableCommit.Result] = []
+      for plan in changed {
+        let result = try plan.write(in: transaction)
+        try Self.put(
+          result.record.encode(), under: TableRecord.key(plan.table.storage.name), in: meta,
+          transaction)
+        results.append(result)
+      }
+      try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
+      number = transaction.id
+      announce(
+        number, from: previous, to: record.generation, tables: tables,
+        changed: zip(changed, results).map { ($0.0.table.number, $0.1.changedBlocks) })
+      return results
+    }
+    try withGate(unless: hasGate) { () throws(EmbeddingError) in
+      for (plan, result) in zip(changed, results) { plan.publish(result) }
+      let blocks = Dictionary(
+        uniqueKeysWithValues: zip(changed, results).map {
+          ($0.0.table.number, $0.1.changedBlocks)
+        })
+      for table in tables { table.advance(to: number, changedBlocks: blocks[table.number] ?? []) }
+      state.withLock { state in
+        state.record.generation = record.generation
+        state.record.point = point
+      }
+    }
+    for (plan, result) in zip(changed, results) { plan.release(result) }
+  }
+
+  /// The database must be as this process left it: `writer.lock` keeps others from writing, unless
+  /// somebody deleted it.
+  func checkGeneration(
+    _ expected: UInt64, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    let stored = try Self.readRecord(meta, in: transaction).generation
+    guard stored == expected else {
+      throw EmbeddingError(
+        .environmentInUse,
+        "Another process wrote to the database \(path) (it is at commit \(stored), this process at "
+          + "\(expected)). Nothing was written. Close it here and open it again.")
+    }
+  }
+
+  /// Announces a commit to all tables before it can be seen, and tells their samplers which blocks
+  /// it changes; but not that of the table `except`, which then finds out by itself, and makes its
+  /// weights anew.
+  ///
+  /// Called within a write transaction, where the list of open tables must not be asked: a thread
+  /// that opens a table holds it while it waits for the right to write.
+  func announce(
+    _ transaction: UInt64, from previous: UInt64, to next: UInt64, tables: [TableCore],
+    changed: [(table: UInt32, blocks: [Int])], except: UInt32? = nil
+  ) {
+    for table in tables { table.locations.expect(transaction) }
+    for table in tables where table.number != except {
+      let blocks = changed.first { $0.table == table.number }?.blocks ?? []
+      table.sampler.noteCommit(from: previous, to: next, changedBlocks: blocks)
+    }
+  }
+}

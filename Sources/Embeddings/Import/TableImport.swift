@@ -1,0 +1,249 @@
+import LMDB
+import StorageBase
+import Synchronization
+
+/// Rows on their way from a source into a table, within one write transaction.
+///
+/// Two threads share the work: while one lays a batch out in blocks (``BlockAssembly``), the one
+/// that called writes the blocks of the batch before and asks the source for the next.
+struct TableImport: ~Copyable {
+  private let storage: TableStorage
+  private let options: ImportOptions
+  private let limits: ImportLimits
+  private var record: TableRecord
+  /// The rows that the table had before: those with a lower number are not from this import.
+  private let countBefore: UInt64
+  private var summary = ImportSummary()
+  private let values: ImportedValues
+  private let assembly: BlockAssembly
+  /// Blocks that are complete, to be written while the next ones are laid out.
+  private var blocks: PreparedBlocks
+  /// The tree has the blocks below this one.
+  private var blockCount: UInt64
+  private var bytesWritten = 0
+  private var frequencyChange: UInt64 = 0
+  /// A bit for each row from before that was met, made when the first one is.
+  private var met: [UInt64] = []
+
+  init(
+    table: TableCore, record: TableRecord, options: ImportOptions, limits: ImportLimits,
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    storage = table.storage
+    self.options = options
+    self.limits = limits
+    self.record = record
+    countBefore = record.rowCount
+    values = ImportedValues(
+      initialSlots: table.state.withLock { $0.initialSlots }, step: options.step)
+    assembly = BlockAssembly(
+      storage: storage, values: values, limits: limits, rowCount: record.rowCount)
+    blocks = PreparedBlocks(layout: storage.layout)
+    blockCount = storage.layout.blockCount(rows: record.rowCount)
+    let end = storage.layout.place(ofRow: record.rowCount)
+    if end.index > 0 {
+      assembly.begin(with: try storage.checkedBlock(end.block, in: transaction))
+    }
+  }
+
+  /// Takes in all rows of a source. Returns what was done and the table's new record.
+  mutating func run(
+    _ source: RowSource, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
+    let limit = limits.batchRows(record.configuration)
+    var current = RowBatch(
+      idType: storage.idType, dimension: storage.layout.dimension,
+      slotCount: storage.layout.slotCount)
+    var next = current
+    var hasMore = try source(&next, limit)
+    while hasMore {
+      swap(&current, &next)
+      try current.checkColumns(
+        against: record.configuration, table: "table \(storage.name)")
+      // A source gives as many rows as it was asked for, or fewer; if not, they are taken in parts.
+      var start = 0
+      repeat {
+        let end = min(start + limits.partRows, current.count)
+        let isLast = end == current.count
+        try add(current, start..<end, in: transaction) { () throws(EmbeddingError) in
+          guard isLast else { return }
+          next.removeAll()
+          hasMore = try source(&next, limit)
+        }
+        start = end
+      } while start < current.count
+    }
+    return try finish(in: transaction)
+  }
+
+  /// Takes in a part of a batch, and calls `meanwhile` while it is laid out.
+  private mutating func add(
+    _ batch: borrowing RowBatch, _ range: Range<Int>,
+    in transaction: borrowing WriteTransaction, meanwhile: () throws(EmbeddingError) -> Void
+  ) throws(EmbeddingError) {
+    guard !range.isEmpty else { return try meanwhile() }
+    if assembly.ids.isFull { try assembly.ids.enter(in: transaction) }
+    var replaced: [(row: UInt64, position: Int)] = []
+    let unknown = try meetStoredRows(batch, range, &replaced, in: transaction)
+    var assemblyFailure: EmbeddingError?
+    var failure: EmbeddingError?
+    let assembly = assembly
+    func assemble() {
+      do throws(EmbeddingError) {
+        if range.lowerBound == 0 { try batch.checkFinite() }
+        try assembly.add(batch, range, unknown: unknown)
+      } catch { assemblyFailure = error }
+    }
+    func write() {
+      do throws(EmbeddingError) {
+        try writeBlocks(in: transaction)
+        try meanwhile()
+      } catch { failure = error }
+    }
+    concurrently(assemble, write)
+    if let error = assemblyFailure ?? failure { throw error }
+    swap(&blocks, &assembly.blocks)
+    if !replaced.isEmpty {
+      try writeBlocks(in: transaction)
+      try replace(replaced, from: batch, in: transaction)
+    }
+  }
+
+  // MARK: Rows from before
+
+  /// Decides about the rows of a batch whose ids are in the tree. Returns the positions of the
+  /// others, or nil where that is all.
+  private mutating func meetStoredRows(
+    _ batch: borrowing RowBatch, _ range: Range<Int>,
+    _ replaced: inout [(row: UInt64, position: Int)], in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> [UInt32]? {
+    if try transaction.statistics(of: storage.ids).entries == 0 { return nil }
+    let column = batch.ids
+    var rows = [UInt64?](repeating: nil, count: range.count)
+    try column.batch.withUnsafeIDs { (ids) throws(EmbeddingError) in
+      // In the order of the tree.
+      var order: [KeyedIndex] = []
+      order.reserveCapacity(range.count)
+      for i in range {
+        order.append(
+          KeyedIndex(key: storage.treeKey(RowKey(ids, i).key), index: UInt32(i)))
+      }
+      radixSort(&order)
+      for element in order {
+        let i = Int(element.index)
+        rows[i - range.lowerBound] = try storage.row(of: RowKey(ids, i), in: transaction)
+      }
+    }
+    var unknown: [UInt32] = []
+    for i in range {
+      if let row = rows[i - range.lowerBound] {
+        try meet(row, i, id: { column[i] }, &replaced)
+      } else {
+        unknown.append(UInt32(i))
+      }
+    }
+    return unknown
+  }
+
+  /// Decides about a row whose id is there already.
+  private mutating func meet(
+    _ row: UInt64, _ position: Int, id: () -> EmbeddingID,
+    _ replaced: inout [(row: UInt64, position: Int)]
+  ) throws(EmbeddingError) {
+    guard row < countBefore else {
+      summary.duplicates += 1
+      return
+    }
+    if met.isEmpty { met = Array(repeating: 0, count: Int(countBefore + 63) / 64) }
+    let (word, bit) = (Int(row / 64), UInt64(1) << (row % 64))
+    guard met[word] & bit == 0 else {
+      summary.duplicates += 1
+      return
+    }
+    met[word] |= bit
+    switch options.existing {
+    case .replace:
+      summary.replaced += 1
+      replaced.append((row, position))
+    case .keep:
+      summary.kept += 1
+    case .refuse:
+      throw existingRow(id(), table: "table \(storage.name)")
+    }
+  }
+
+  /// Replaces rows from before, block by block. All blocks but the one being filled are in the tree.
+  private mutating func replace(
+    _ replaced: [(row: UInt64, position: Int)], from batch: borrowing RowBatch,
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    let layout = storage.layout
+    let sorted = replaced.sorted { $0.row < $1.row }
+    var buffer = BlockBuffer(layout: layout)
+    try batch.withUnsafeRows { (rows) throws(EmbeddingError) in
+      var k = 0
+      while k < sorted.count {
+        let number = layout.place(ofRow: sorted[k].row).block
+        let isTail = assembly.tailNumber == number
+        if !isTail { buffer.load(try storage.checkedBlock(number, in: transaction)) }
+        while k < sorted.count, case let place = layout.place(ofRow: sorted[k].row),
+          place.block == number
+        {
+          let position = sorted[k].position
+          frequencyChange &+=
+            isTail
+            ? values.replace(&assembly.tail, place.index, rows, position)
+            : values.replace(&buffer, place.index, rows, position)
+          k += 1
+        }
+        if isTail { continue }
+        buffer.seal(number: number)
+        try transaction.put(number, buffer.bytes, in: storage.blocks)
+        try noteWritten(in: transaction)
+      }
+    }
+  }
+
+  // MARK: Writing
+
+  private mutating func writeBlocks(
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    for i in 0..<blocks.count {
+      let number = blocks.first + UInt64(i)
+      if number < blockCount {
+        try transaction.put(number, blocks[i], in: storage.blocks)
+      } else {
+        try transaction.append(number, blocks[i], in: storage.blocks)
+        blockCount = number + 1
+      }
+      try noteWritten(in: transaction)
+    }
+    blocks.removeAll()
+  }
+
+  private mutating func noteWritten(
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    bytesWritten += storage.layout.byteCount
+    guard bytesWritten >= limits.bytesAhead else { return }
+    bytesWritten = 0
+    try transaction.writeAhead(storage.blocks)
+  }
+
+  /// Writes what is left.
+  private mutating func finish(
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
+    try writeBlocks(in: transaction)
+    assembly.finishTail()
+    swap(&blocks, &assembly.blocks)
+    try writeBlocks(in: transaction)
+    try assembly.ids.enter(in: transaction)
+    record.rowCount = assembly.rowCount
+    record.totalFrequency &+= assembly.frequencyChange &+ frequencyChange
+    summary.inserted = assembly.inserted
+    summary.duplicates += assembly.duplicates
+    return (summary, record)
+  }
+}

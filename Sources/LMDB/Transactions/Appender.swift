@@ -1,0 +1,61 @@
+import CLMDB
+package import StorageBase
+
+/// Adds keys in rising order above all others of a named database with integer keys, many times
+/// faster than `append`, and packs the pages as full.
+///
+/// LMDB's append descends the tree for every key. A cursor that stands at the end need not, but
+/// splits a full page in two halves. So the cursor puts as long as the page has room by our count,
+/// and appends where it has none. A wrong count would cost speed or space, and nothing else.
+package struct Appender: ~Copyable {
+  private let cursor: Cursor
+  private let progress: WriteProgress
+  private let pageRoom: Int
+  /// What is left of the last page; 0 where it is not known.
+  private var room = 0
+
+  // LMDB's page header, a node's header and its place in the page's index.
+  private static let pageHeaderSize = 16
+  private static let nodeSize = 10
+
+  fileprivate init(cursor: consuming Cursor, progress: WriteProgress, pageSize: Int) {
+    self.cursor = cursor
+    self.progress = progress
+    pageRoom = pageSize - Self.pageHeaderSize
+  }
+
+  /// Adds a key. Throws `.invalidArgument`, or puts it in its place, where it is not above all
+  /// others.
+  package mutating func append(
+    _ key: UInt64, _ value: UnsafeRawBufferPointer
+  ) throws(EmbeddingError) {
+    // Nodes take an even number of bytes; a value that stands on pages of its own leaves a number.
+    let size = Self.nodeSize + MemoryLayout<UInt64>.size + (value.count + 1) & ~1
+    let fits = size <= room
+    room = fits ? room - size : pageRoom - min(size, pageRoom)
+    var key = key
+    var value = MDB_val(value)
+    let code = withUnsafeMutableBytes(of: &key) { bytes in
+      var key = MDB_val(mv_size: bytes.count, mv_data: bytes.baseAddress)
+      return mdb_cursor_put(cursor.raw, &key, &value, fits ? 0 : UInt32(MDB_APPEND))
+    }
+    try progress.check(code, "appending a value")
+  }
+}
+
+extension WriteTransaction {
+  /// Lends an appender to `body`, which changes the database through it alone.
+  package func withAppender(
+    _ database: NamedDatabase, _ body: (inout Appender) throws(EmbeddingError) -> Void
+  ) throws(EmbeddingError) {
+    precondition(database.hasIntegerKeys, "the named database has byte-string keys")
+    try handle.check(database)
+    var stat = MDB_stat()
+    try LMDB.check(mdb_stat(handle.raw, database.dbi, &stat), "reading statistics")
+    var raw: OpaquePointer?
+    try LMDB.check(mdb_cursor_open(handle.raw, database.dbi, &raw), "opening a cursor")
+    let cursor = Cursor(raw: raw!, hasIntegerKeys: true, progress: state)
+    var appender = Appender(cursor: cursor, progress: state, pageSize: Int(stat.ms_psize))
+    try body(&appender)
+  }
+}
