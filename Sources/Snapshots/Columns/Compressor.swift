@@ -41,18 +41,18 @@ final class Compressor {
   }
 }
 
-/// A quick look at bytes, to spare the work of compressing what does not get smaller: most planes of
-/// trained floats are such noise.
+/// A quick look at bytes, to spare the work of compressing what does not get smaller: most planes
+/// of trained floats are such noise.
 enum ByteSample {
   private static let size = 4_096
   private static let runs = 8
 
-  /// Whether all bytes are about equally frequent in a sample, so that coding them singly gains less
-  /// than 0.5 %.
+  /// Whether all bytes are about equally frequent in a sample, so that coding them singly gains
+  /// less than 0.5 %.
   ///
   /// The measure is the sum of the squared counts. For n bytes of pure noise it is about
-  /// n + n^2/256, give or take n * sqrt(2/256); the limit lies 2 % above, at more than three times that
-  /// deviation. It bounds the entropy from below (Renyi's of order 2).
+  /// n + n^2/256, give or take n * sqrt(2/256); the limit lies 2 % above, at more than three times
+  /// that deviation. It bounds the entropy from below (Renyi's of order 2).
   static func looksRandom(_ content: UnsafeRawBufferPointer) -> Bool {
     guard content.count >= 2 * size else { return false }
     let run = size / runs
@@ -121,8 +121,8 @@ enum RawFrame {
     return position
   }
 
-  /// Copies the content of a frame like those of `write`, and says whether it is one. The checksum is
-  /// left to the caller, who has compared one of the whole frame.
+  /// Copies the content of a frame like those of `write`, and says whether it is one. The checksum
+  /// is left to the caller, who has compared one of the whole frame.
   static func read(
     _ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer
   ) -> Bool {

@@ -12,8 +12,8 @@ final class Decompressor {
 
   deinit { ZSTD_freeDCtx(context) }
 
-  /// Decompresses the one frame that `frame` is, all of it, into `content`, which it fills. What the
-  /// frame says of itself must agree before a byte is written. Its XXH3 has been compared.
+  /// Decompresses the one frame that `frame` is, all of it, into `content`, which it fills. What
+  /// the frame says of itself must agree before a byte is written. Its XXH3 has been compared.
   func decompress(
     _ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer, at place: Place
   ) throws(EmbeddingError) {

@@ -13,8 +13,8 @@ enum VectorColumn {
     }
   }
 
-  /// Writes the parts of `vectors`, row-major `[n, dimension]`, one after the other. The position of
-  /// the first value that the encoding cannot hold, or nil.
+  /// Writes the parts of `vectors`, row-major `[n, dimension]`, one after the other. The position
+  /// of the first value that the encoding cannot hold, or nil.
   static func split(
     _ vectors: UnsafeBufferPointer<Float>, dimension: Int, _ encoding: ValueEncoding,
     scratch: Scratch, to parts: UnsafeMutableRawBufferPointer

@@ -4,7 +4,8 @@ import StorageBase
 import TestSupport
 import Testing
 
-/// Replays what the fuzzer found once (`Tests/Fuzz`), and other files that are no snapshots, or were.
+/// Replays what the fuzzer found once (`Tests/Fuzz`), and other files that are no snapshots, or
+/// were.
 @Suite struct FoundCaseTests {
   @Test func foundCasesReadAsRowsOrEndInAnError() throws {
     for path in try files(in: FixtureTests.fixtures + "/found") {

@@ -2,11 +2,12 @@ import Glibc
 import Snapshots
 import StorageBase
 
-/// What must hold for a snapshot that comes from a stranger, whatever is in it: it reads as rows that
-/// keep their promises, in every way of reading the same, or ends in an ``EmbeddingError``. Shared by
-/// the fuzzer and by the test that replays what it found.
+/// What must hold for a snapshot that comes from a stranger, whatever is in it: it reads as rows
+/// that keep their promises, in every way of reading the same, or ends in an ``EmbeddingError``.
+/// Shared by the fuzzer and by the test that replays what it found.
 package enum SnapshotCheck {
-  /// Reads `input`, as it is and with its checksums made right; what was promised and not kept, or nil.
+  /// Reads `input`, as it is and with its checksums made right; what was promised and not kept, or
+  /// nil.
   package static func violation(_ input: UnsafeRawBufferPointer) -> String? {
     if let violation = violation(Array(input)) { return violation }
     return violation(SnapshotRepair(input).bytes)

@@ -1,7 +1,7 @@
 import StorageBase
 
-/// Makes the checksums of a changed snapshot right again, as far as its frames can be followed, so that
-/// what lies behind them is tested: a stranger can compute checksums, too.
+/// Makes the checksums of a changed snapshot right again, as far as its frames can be followed, so
+/// that what lies behind them is tested: a stranger can compute checksums, too.
 ///
 /// It knows the format by its description alone, not by the library's code.
 struct SnapshotRepair {
