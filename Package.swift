@@ -71,7 +71,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(name: "LMDBTests", dependencies: ["LMDB", "TestSupport"], swiftSettings: settings),
     .testTarget(
-      name: "SnapshotsTests", dependencies: ["Snapshots", "TestSupport"],
+      name: "SnapshotsTests", dependencies: ["Snapshots", "CKernels", "CZstd", "TestSupport"],
       resources: [.copy("Fixtures")], swiftSettings: settings),
     .testTarget(
       name: "ExchangeTests", dependencies: ["Exchange", "TestSupport"],

@@ -27,8 +27,8 @@ CK_INLINE uint64_t ck_mix64(uint64_t z) {
   return z ^ (z >> 31);
 }
 
-/// Prefetches the first lines of a row, and of its gradient of `dimension` floats, a little ahead of
-/// row `r`; the hardware follows from there.
+/// Prefetches the first lines of a row, and of its gradient of `dimension` floats, a little ahead
+/// of row `r`; the hardware follows from there.
 CK_INLINE void ck_prefetch_row(float *const *rows, const float *const *gradients, size_t r,
                                size_t count, size_t floats, size_t dimension) {
   const size_t ahead = 3, most = 16 * 16;
@@ -39,8 +39,8 @@ CK_INLINE void ck_prefetch_row(float *const *rows, const float *const *gradients
   for (size_t i = 0; i < dimension; i += 16) __builtin_prefetch(gradients[r + ahead] + i, 0, 3);
 }
 
-/// Copies the first `count` < 16 floats of a block, without the call that a memcpy of variable length
-/// would be.
+/// Copies the first `count` < 16 floats of a block, without the call that a memcpy of variable
+/// length would be.
 CK_INLINE void ck_copy_rest(void *to, const char *from, size_t count) {
   char *out = to;
   if (count & 8) memcpy(out, from, 32), out += 32, from += 32;

@@ -19,6 +19,13 @@ let package = Package(
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash"),
     .target(name: "StorageBase", dependencies: ["CXXHash", "CZstd"], swiftSettings: settings),
     .target(name: "Exchange", dependencies: ["StorageBase"], swiftSettings: settings),
+    .target(name: "CKernels"),
+    .target(
+      name: "Snapshots", dependencies: ["StorageBase", "CZstd", "CKernels"],
+      swiftSettings: settings),
+    .target(
+      name: "FuzzSnapshotSupport", dependencies: ["Snapshots", "StorageBase"],
+      swiftSettings: settings),
     .target(name: "FuzzSupport", dependencies: ["Exchange"], swiftSettings: settings),
     .executableTarget(
       name: "FuzzText", dependencies: ["FuzzSupport"], swiftSettings: settings),
@@ -28,5 +35,7 @@ let package = Package(
       name: "FuzzNpy", dependencies: ["FuzzSupport"], swiftSettings: settings),
     .executableTarget(
       name: "FuzzSafetensors", dependencies: ["FuzzSupport"], swiftSettings: settings),
+    .executableTarget(
+      name: "FuzzSnapshot", dependencies: ["FuzzSnapshotSupport"], swiftSettings: settings),
   ]
 )

@@ -3,7 +3,8 @@
 /// Conventions
 /// - Vectors are `float` arrays of `dimension` elements, dimension >= 1. Nothing is allocated.
 /// - `rows[i]` points at a row: its vector, directly followed by the optimizer's slots. Rows of one
-///   call are distinct and aligned to 4 bytes. `gradients[i]` points at the gradient of row i, which
+///   call are distinct and aligned to 4 bytes. `gradients[i]` points at the gradient of row i,
+/// which
 ///   overlaps no row.
 /// - Each kernel exists for several instruction sets; the best one that the machine has is chosen
 ///   at run time. ALL give the same bits: no fused multiply-add, no approximated square root or
@@ -113,6 +114,15 @@ void ck_split_planes(const void *_Nonnull elements, size_t count, size_t width,
 /// The way back: byte p of element i comes from `planes[p*count + i]`.
 void ck_join_planes(const uint8_t *_Nonnull planes, size_t count, size_t width,
                     void *_Nonnull elements);
+
+// Half precision: IEEE 754 binary16, as its bits.
+
+/// `halves[i]` is the nearest to `floats[i]`, ties to even; infinity where none is near enough, and
+/// a NaN for a NaN. The two must not overlap.
+void ck_halves_of_floats(const float *_Nonnull floats, size_t count, uint16_t *_Nonnull halves);
+
+/// The way back, which is exact.
+void ck_floats_of_halves(const uint16_t *_Nonnull halves, size_t count, float *_Nonnull floats);
 
 // Instruction sets.
 

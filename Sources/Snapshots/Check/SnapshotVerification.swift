@@ -39,9 +39,9 @@ public struct SnapshotVerification: Sendable {
 }
 
 extension SnapshotReader {
-  /// Checks the whole file at `path`: every checksum, every byte in its place, each column, the order
-  /// of the ids, filters, counts, sections, and that a delta deletes no id that it has a row of. It
-  /// goes on after what is wrong, as far as the file lets it.
+  /// Checks the whole file at `path`: every checksum, every byte in its place, each column, the
+  /// order of the ids, filters, counts, sections, and that a delta deletes no id that it has a row
+  /// of. It goes on after what is wrong, as far as the file lets it.
   package static func verify(path: String) -> SnapshotVerification {
     var result = SnapshotVerification()
     do throws(EmbeddingError) {

@@ -27,7 +27,7 @@ final class Compressor {
     let room = output.room(max(ZSTD_compressBound(content.count), rawLength))
     var length = rawLength
     // Above the size of any block of rows there are long ids only, which stay as they are.
-    if content.count <= Limits.blockFloatBytes {
+    if content.count <= Limits.blockFloatBytes, !ByteSample.looksRandom(content) {
       length = ZSTD_compress2(
         context, room.baseAddress, room.count, content.baseAddress, content.count)
       guard ZSTD_isError(length) == 0 else {
@@ -41,10 +41,49 @@ final class Compressor {
   }
 }
 
+/// A quick look at bytes, to spare the work of compressing what does not get smaller: most planes
+/// of trained floats are such noise.
+enum ByteSample {
+  private static let size = 4_096
+  private static let runs = 8
+
+  /// Whether all bytes are about equally frequent in a sample, so that coding them singly gains
+  /// less than 0.5 %.
+  ///
+  /// The measure is the sum of the squared counts. For n bytes of pure noise it is about
+  /// n + n^2/256, give or take n * sqrt(2/256); the limit lies 2 % above, at more than three times
+  /// that deviation. It bounds the entropy from below (Renyi's of order 2).
+  static func looksRandom(_ content: UnsafeRawBufferPointer) -> Bool {
+    guard content.count >= 2 * size else { return false }
+    let run = size / runs
+    let stride = (content.count - run) / (runs - 1)
+    return withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 512) { counts in
+      counts.initialize(repeating: 0)
+      for r in 0..<runs {
+        // Two tables, so that equal bytes side by side do not wait for each other.
+        for i in Swift.stride(from: r * stride, to: r * stride + run, by: 2) {
+          counts[Int(content[i])] += 1
+          counts[256 + Int(content[i + 1])] += 1
+        }
+      }
+      var sum = 0
+      for i in 0..<256 {
+        let count = Int(counts[i] + counts[256 + i])
+        sum += count * count
+      }
+      return sum <= size + size * size / 256 * 102 / 100
+    }
+  }
+}
+
 /// A Zstandard frame whose blocks are all uncompressed (RFC 8878, 3.1.1): for content that does not
 /// get smaller, at the speed of copying.
 enum RawFrame {
   private static let blockSize = 128 << 10
+  private static let magic: UInt32 = 0xFD2F_B528
+  /// 4 bytes of content size, a single segment, a checksum.
+  private static let descriptor: UInt8 = 0b1010_0100
+  private static let contentOffset = 4 + 1 + 4
   /// Magic, frame header descriptor, 4 bytes of content size; and at the end the checksum.
   private static let overhead = 4 + 1 + 4 + 4
 
@@ -65,9 +104,8 @@ enum RawFrame {
       }
       position += count
     }
-    put(UInt32(0xFD2F_B528), 4)
-    // 4 bytes of content size, a single segment, a checksum.
-    put(UInt8(0b1010_0100), 1)
+    put(magic, 4)
+    put(descriptor, 1)
     put(UInt32(content.count), 4)
     var start = 0
     repeat {
@@ -81,5 +119,31 @@ enum RawFrame {
     } while start < content.count
     put(UInt32(truncatingIfNeeded: xxh64(content)), 4)
     return position
+  }
+
+  /// Copies the content of a frame like those of `write`, and says whether it is one. The checksum
+  /// is left to the caller, who has compared one of the whole frame.
+  static func read(
+    _ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer
+  ) -> Bool {
+    guard content.count > 0, frame.count == length(content.count),
+      frame.loadUnaligned(as: UInt32.self).littleEndian == magic, frame[4] == descriptor,
+      frame.loadUnaligned(fromByteOffset: 5, as: UInt32.self).littleEndian == UInt32(content.count)
+    else { return false }
+    var position = contentOffset
+    var start = 0
+    while start < content.count {
+      let count = min(blockSize, content.count - start)
+      let isLast = start + count == content.count ? 1 : 0
+      let header =
+        Int(frame[position]) | Int(frame[position + 1]) << 8 | Int(frame[position + 2]) << 16
+      guard header == isLast | count << 3 else { return false }
+      position += 3
+      UnsafeMutableRawBufferPointer(rebasing: content[start..<start + count])
+        .copyMemory(from: UnsafeRawBufferPointer(rebasing: frame[position..<position + count]))
+      position += count
+      start += count
+    }
+    return true
   }
 }

@@ -1,10 +1,10 @@
 import StorageBase
 
-/// The numbers that order rows: ids stand in the rising order of their keys, and byte strings of the
-/// same key (a collision of their hashes) in that of their bytes.
+/// The numbers that order rows: ids stand in the rising order of their keys, and byte strings of
+/// the same key (a collision of their hashes) in that of their bytes.
 ///
-/// The key of an Int64 id is its bits with the sign bit flipped, so that keys rise as the numbers do;
-/// that of a byte string is its XXH3. It is the order of a table's own tree of ids.
+/// The key of an Int64 id is its bits with the sign bit flipped, so that keys rise as the numbers
+/// do; that of a byte string is its XXH3. It is the order of a table's own tree of ids.
 package enum IDKeys {
   /// The key of an Int64 id.
   @inline(__always)

@@ -13,8 +13,8 @@ enum VectorColumn {
     }
   }
 
-  /// Writes the parts of `vectors`, row-major `[n, dimension]`, one after the other. The position of
-  /// the first value that the encoding cannot hold, or nil.
+  /// Writes the parts of `vectors`, row-major `[n, dimension]`, one after the other. The position
+  /// of the first value that the encoding cannot hold, or nil.
   static func split(
     _ vectors: UnsafeBufferPointer<Float>, dimension: Int, _ encoding: ValueEncoding,
     scratch: Scratch, to parts: UnsafeMutableRawBufferPointer
@@ -27,15 +27,15 @@ enum VectorColumn {
       return nil
     case .float16, .bfloat16:
       let halves = scratch.take(2 * vectors.count).bindMemory(to: UInt16.self)
-      var bad: Int?
-      for i in 0..<vectors.count {
-        let half = encoding == .float16 ? Float16(vectors[i]).bitPattern : bfloat16(vectors[i])
-        halves[i] = half
-        let infinity: UInt16 = encoding == .float16 ? 0x7C00 : 0x7F80
-        if half & 0x7FFF == infinity, vectors[i].isFinite, bad == nil { bad = i }
+      guard let start = halves.baseAddress else { return nil }
+      if encoding == .float16 {
+        ck_halves_of_floats(floats, vectors.count, start)
+      } else {
+        for i in 0..<vectors.count { halves[i] = bfloat16(vectors[i]) }
       }
-      ck_split_planes(halves.baseAddress!, vectors.count, 2, bytes)
-      return bad
+      ck_split_planes(start, vectors.count, 2, bytes)
+      let infinity: UInt16 = encoding == .float16 ? 0x7C00 : 0x7F80
+      return vectors.indices.first { halves[$0] & 0x7FFF == infinity && vectors[$0].isFinite }
     case .int8:
       let rows = vectors.count / dimension
       let scales = scratch.take(4 * rows).bindMemory(to: Float.self)
@@ -65,10 +65,10 @@ enum VectorColumn {
     case .float32:
       ck_join_planes(bytes, vectors.count, 4, floats)
     case .float16:
-      for i in 0..<vectors.count {
-        let bits = UInt16(bytes[i]) | UInt16(bytes[vectors.count + i]) << 8
-        vectors[i] = Float(Float16(bitPattern: bits))
-      }
+      let halves = scratch.take(2 * vectors.count).bindMemory(to: UInt16.self)
+      guard let start = halves.baseAddress else { return }
+      ck_join_planes(bytes, vectors.count, 2, start)
+      ck_floats_of_halves(start, vectors.count, floats)
     case .bfloat16:
       for i in 0..<vectors.count {
         vectors[i] = Float(

@@ -1,8 +1,8 @@
 /// What tells the states of tables apart: 128 bits that whoever exports a snapshot chooses.
 ///
-/// It names a state, not a file: a full snapshot and a delta that lead to the same commit of the same
-/// table have the same identity, whichever of them was written. Derived from what the state is (the
-/// database, the table, the commit), not from the time or from random numbers, it makes equal
+/// It names a state, not a file: a full snapshot and a delta that lead to the same commit of the
+/// same table have the same identity, whichever of them was written. Derived from what the state is
+/// (the database, the table, the commit), not from the time or from random numbers, it makes equal
 /// exports equal byte for byte.
 public struct SnapshotIdentity: Sendable, Hashable, CustomStringConvertible {
   /// The first 64 bits.

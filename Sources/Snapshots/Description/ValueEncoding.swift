@@ -4,8 +4,8 @@ public enum ValueEncoding: UInt8, Sendable, Hashable, CaseIterable, CustomString
   case float32 = 1
   /// IEEE 754 binary16, rounded to the nearest, ties to even: 11 significant bits, up to 65,504.
   case float16 = 2
-  /// The upper half of a 32-bit float, rounded to the nearest, ties to even: 8 significant bits, and
-  /// the range of a float.
+  /// The upper half of a 32-bit float, rounded to the nearest, ties to even: 8 significant bits,
+  /// and the range of a float.
   case bfloat16 = 3
   /// 8-bit integers from -127 to 127 with one scale a row.
   case int8 = 4

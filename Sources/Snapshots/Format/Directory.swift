@@ -1,7 +1,8 @@
 import StorageBase
 
 /// The frame that lists all pages and sections; the footer names its checksum. It is what an open
-/// snapshot holds in memory: 36 bytes for each page, so about 1 MB for a billion rows of 128 floats.
+/// snapshot holds in memory: 36 bytes for each page, so about 1 MB for a billion rows of 128
+/// floats.
 struct Directory: Sendable {
   struct Page: Sendable, Equatable {
     /// The key of the first row of its first block.

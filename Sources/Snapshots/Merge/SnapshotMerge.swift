@@ -15,11 +15,12 @@ public struct SnapshotMergeReport: Sendable, Hashable {
 
 /// Applies deltas to a full snapshot without a database.
 package enum SnapshotMerge {
-  /// Writes the full snapshot that `base` and then `deltas`, in their order, come to: byte for byte the
-  /// one that the table itself would have exported at the last of them. Memory is that of a few
+  /// Writes the full snapshot that `base` and then `deltas`, in their order, come to: byte for byte
+  /// the one that the table itself would have exported at the last of them. Memory is that of a few
   /// blocks for each file.
   ///
-  /// - Throws: ``EmbeddingError/Code/configurationMismatch`` for a delta that applies to another state
+  /// - Throws: ``EmbeddingError/Code/configurationMismatch`` for a delta that applies to another
+  /// state
   ///   or table, in a message that names both states; nothing is written then.
   package static func merge(
     base: String, deltas: [String], into path: String,
@@ -127,8 +128,8 @@ package enum SnapshotMerge {
 }
 
 extension SnapshotDescription {
-  /// What keeps a snapshot from being merged with one of `other`, or nil. Optimizers may change their
-  /// hyper-parameters from commit to commit.
+  /// What keeps a snapshot from being merged with one of `other`, or nil. Optimizers may change
+  /// their hyper-parameters from commit to commit.
   func difference(from other: SnapshotDescription) -> String? {
     func differ<T: Equatable>(_ what: String, _ mine: T, _ theirs: T) -> String? {
       mine == theirs ? nil : "its \(what) is \(mine), not \(theirs)"

@@ -1,8 +1,8 @@
 import StorageBase
 import Synchronization
 
-/// Blocks and pages that were read, up to a number of bytes, for any number of threads. What was not
-/// used for a while goes first (the clock algorithm).
+/// Blocks and pages that were read, up to a number of bytes, for any number of threads. What was
+/// not used for a while goes first (the clock algorithm).
 final class BlockCache: Sendable {
   enum Key: Hashable {
     case block(page: Int, index: Int)

@@ -1,6 +1,7 @@
 import StorageBase
 
-/// Reads all blocks of one kind in order, with threads that decode ahead of the one that takes them.
+/// Reads all blocks of one kind in order, with threads that decode ahead of the one that takes
+/// them.
 final class BlockScan: Sendable {
   /// The number of a block among all of the scan, and where it stands.
   private struct Claim {

@@ -72,7 +72,8 @@ extension SnapshotReader {
       at: Place(path, offset, "block \(index) of page \(pageIndex) of \(layout.kind.noun)"))
   }
 
-  /// The header that a block, or its beginning, starts with; it must be the one that the index names.
+  /// The header that a block, or its beginning, starts with; it must be the one that the index
+  /// names.
   private func header(
     _ bytes: [UInt8], _ index: Int, of page: LoadedPage, _ layout: BlockLayout, at place: Place
   ) throws(EmbeddingError) -> BlockHeader {

@@ -5,8 +5,8 @@ extension SnapshotReader {
   /// of each batch. `threads` decode ahead (0: one a processor); `body` runs in this thread.
   /// Nothing of it goes through the cache.
   ///
-  /// Vectors are as written, or, in a lossy encoding, near to it. Across blocks, too, ids are checked
-  /// to be in order.
+  /// Vectors are as written, or, in a lossy encoding, near to it. Across blocks, too, ids are
+  /// checked to be in order.
   package func forEachBatch(
     columns: SnapshotColumns = .all, threads: Int = 0,
     _ body: (_ rows: borrowing RowBatch, _ firstRow: UInt64) throws(EmbeddingError) -> Void

@@ -13,8 +13,8 @@ package struct SnapshotReaderOptions: Sendable {
   }
 }
 
-/// An open snapshot: lookups by id and by position, reading in order, checking. Any number of threads
-/// may use it at once.
+/// An open snapshot: lookups by id and by position, reading in order, checking. Any number of
+/// threads may use it at once.
 ///
 /// Opening reads footer, header and directory, whose checksums it compares: a few KB, or about 1 MB
 /// for a billion rows. Index pages, filters and blocks are read when they are needed, are compared
@@ -123,8 +123,8 @@ package final class SnapshotReader: Sendable {
 }
 
 extension RandomAccessFile {
-  /// `count` bytes from `offset` on, which the file must have: callers compare with its size before,
-  /// so that nothing larger than the file is allocated.
+  /// `count` bytes from `offset` on, which the file must have: callers compare with its size
+  /// before, so that nothing larger than the file is allocated.
   func bytes(at offset: UInt64, _ count: Int) throws(EmbeddingError) -> [UInt8] {
     guard count >= 0, offset <= UInt64(size), UInt64(count) <= UInt64(size) - offset else {
       throw Place(path, offset, "content").damaged("the file ends before it")

@@ -1,11 +1,11 @@
 package import StorageBase
 
-/// Reads a snapshot from its beginning to its end, once: from standard input (`-`), a pipe, or a file,
-/// compressed once more or not.
+/// Reads a snapshot from its beginning to its end, once: from standard input (`-`), a pipe, or a
+/// file, compressed once more or not.
 ///
-/// Each block is compared with its checksums before it is given out. That the file is whole, and that
-/// nothing is missing, shows only at its end: what was read counts once ``next(into:)`` has returned
-/// nil without an error.
+/// Each block is compared with its checksums before it is given out. That the file is whole, and
+/// that nothing is missing, shows only at its end: what was read counts once ``next(into:)`` has
+/// returned nil without an error.
 package final class SnapshotStream {
   /// What a batch holds.
   package enum Content: Sendable { case rows, deletions }
@@ -57,8 +57,8 @@ package final class SnapshotStream {
     decoders = layouts.mapValues { BlockDecoder($0) }
   }
 
-  /// Replaces `rows` by the next ones, and says what they are: deletions have ids only. Nil after the
-  /// last, when all of the file has proven right.
+  /// Replaces `rows` by the next ones, and says what they are: deletions have ids only. Nil after
+  /// the last, when all of the file has proven right.
   package func next(into rows: inout RowBatch) throws(EmbeddingError) -> Content? {
     while !isAtEnd {
       let place = Place(name, UInt64(source.offset), "frame")

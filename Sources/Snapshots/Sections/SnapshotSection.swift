@@ -11,8 +11,8 @@ package struct SnapshotSection: Sendable, Hashable {
 }
 
 extension SnapshotWriter {
-  /// Appends a section, after all rows and deletions. Names are used once. With `isRequired`, readers
-  /// that do not know the name refuse the file; others ignore the section.
+  /// Appends a section, after all rows and deletions. Names are used once. With `isRequired`,
+  /// readers that do not know the name refuse the file; others ignore the section.
   package func appendSection(
     _ name: String, isRequired: Bool, content: RawSpan
   ) throws(EmbeddingError) {

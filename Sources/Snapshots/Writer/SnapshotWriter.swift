@@ -45,7 +45,8 @@ package final class SnapshotWriter {
   /// Appends rows, which come after those before them in key order (see ``IDKeys``). Slots must be
   /// there if the snapshot includes them, and only then; frequencies and last steps may be missing.
   ///
-  /// - Throws: ``EmbeddingError/Code/invalidArgument`` for rows that do not fit or are out of order;
+  /// - Throws: ``EmbeddingError/Code/invalidArgument`` for rows that do not fit or are out of
+  /// order;
   ///   the order is checked while blocks are compressed, so that a later call may throw it.
   package func append(_ rows: borrowing RowBatch) throws(EmbeddingError) {
     try enter(.rows)
@@ -59,9 +60,9 @@ package final class SnapshotWriter {
     try append(rows, range, .rows)
   }
 
-  /// Appends `count` rows that `gather` fetches, in the threads that compress, a block at a time and
-  /// in any order: the fastest way, for rows that can be found by their position. The result is that
-  /// of ``append(_:)``.
+  /// Appends `count` rows that `gather` fetches, in the threads that compress, a block at a time
+  /// and in any order: the fastest way, for rows that can be found by their position. The result is
+  /// that of ``append(_:)``.
   package func append(count: Int, gather: @escaping RowGatherer) throws(EmbeddingError) {
     try enter(.rows)
     var start = 0

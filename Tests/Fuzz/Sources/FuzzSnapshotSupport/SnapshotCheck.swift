@@ -1,0 +1,1 @@
+../../../SnapshotsTests/Found/SnapshotCheck.swift
