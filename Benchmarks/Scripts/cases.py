@@ -44,8 +44,11 @@ def shapes(threads, workloads):
 
 
 def budget(threads, workloads):
-    """W3 with a budget of a tenth of what it trains."""
+    """W3 with a budget of a tenth of what it trains, and with commits that are waited for."""
     for count in threads:
+        yield Case(
+            "w3", count, ours={"wait-for-commits": True},
+            only=["embeddingstore", "rocksdb-wal", "lmdb"])
         yield Case(
             "w3", count, ours={"budget": W3_STATE_BYTES // 10}, only=["embeddingstore"])
 

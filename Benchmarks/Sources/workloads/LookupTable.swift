@@ -26,15 +26,10 @@ struct LookupTable {
     return (database, table)
   }
 
-  /// Builds the table unless it is there with all its rows.
+  /// Builds the table, unless this very program did so before.
   func build() throws {
-    if fileExists(dataFile) {
-      let (database, table) = try open(budget: 1 << 20)
-      let count = try table.count
-      try database.close()
-      if count == rows { return }
-      removeDatabase(path)
-    }
+    if isNewerThanProgram(dataFile), try hasAllRows() { return }
+    removeDatabase(path)
     let (database, table) = try open(budget: 1 << 20)
     let keys = KeyStream(rows: rows, kind: kind)
     let values = TableValues(dimension: dimension)
@@ -52,6 +47,16 @@ struct LookupTable {
       }
     }
     try database.close()
+  }
+}
+
+extension LookupTable {
+  /// Whether an import came to its end here.
+  private func hasAllRows() throws -> Bool {
+    let (database, table) = try open(budget: 1 << 20)
+    let count = try table.count
+    try database.close()
+    return count == rows
   }
 }
 

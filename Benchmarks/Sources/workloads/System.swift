@@ -34,7 +34,21 @@ func loadAverage() -> Double {
   return getloadavg(&load, 1) == 1 ? load[0] : .nan
 }
 
-func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+/// Whether a file is there, and was last written after this program was built.
+func isNewerThanProgram(_ path: String) -> Bool {
+  var file = stat()
+  var program = stat()
+  guard stat(path, &file) == 0, stat(CommandLine.arguments[0], &program) == 0 else { return false }
+  return modificationTime(file) > modificationTime(program)
+}
+
+private func modificationTime(_ status: stat) -> Int {
+  #if os(Linux)
+    Int(status.st_mtim.tv_sec)
+  #else
+    Int(status.st_mtimespec.tv_sec)
+  #endif
+}
 
 /// The bytes that a file takes on the disk.
 func allocatedBytes(_ path: String) -> Int {

@@ -74,6 +74,8 @@ struct RunOptions: ParsableArguments {
   var budget: Int?
   @Option(help: "Steps between commits in w3 and w6-train; 0 leaves them to the database.")
   var commitEvery = 50
+  @Flag(help: "Training waits for each commit, instead of going on while it is written.")
+  var waitForCommits = false
   @Option(help: "Timed passes of lookups.") var passes = 5
   @Flag(help: "Look every row of the table up once before, in w1 and w6-lookup.") var warmAll =
     false
