@@ -36,7 +36,7 @@ let package = Package(
     .target(name: "Exchange", dependencies: ["StorageBase"], swiftSettings: settings),
     .target(
       name: "Embeddings",
-      dependencies: ["CKernels", "StorageBase", "LMDB", "Exchange"],
+      dependencies: ["CKernels", "StorageBase", "LMDB", "Snapshots", "Exchange"],
       swiftSettings: settings),
 
     // The tools.

@@ -1,1 +1,2 @@
+@_exported public import Snapshots
 @_exported public import StorageBase

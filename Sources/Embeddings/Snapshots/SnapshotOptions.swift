@@ -1,0 +1,75 @@
+public import Snapshots
+public import StorageBase
+
+/// How a table is exported as a snapshot.
+public struct SnapshotExportOptions: Sendable, Hashable {
+  /// How the values of vectors are stored; all but ``ValueEncoding/float32`` lose precision.
+  public var encoding: ValueEncoding
+  /// Whether the optimizer slots are written. A snapshot without them is smaller, and serves;
+  /// training does not continue from it.
+  public var includesSlots: Bool
+  /// Threads that compress, beside the one that calls; 0 stands for one a processor. The bytes of
+  /// the file do not depend on it.
+  public var threads: Int
+
+  /// Creates options; by default everything is written, exactly.
+  public init(
+    encoding: ValueEncoding = .float32, includesSlots: Bool = true, threads: Int = 0
+  ) {
+    self.encoding = encoding
+    self.includesSlots = includesSlots
+    self.threads = threads
+  }
+}
+
+/// What an export as a snapshot wrote.
+public struct SnapshotExportSummary: Sendable, Hashable {
+  /// What the snapshot is: the table, the commit, the identity.
+  public var description: SnapshotDescription
+  /// Rows, bytes, checksum.
+  public var file: SnapshotSummary
+
+  /// Creates a summary.
+  public init(description: SnapshotDescription, file: SnapshotSummary) {
+    self.description = description
+    self.file = file
+  }
+}
+
+/// How a snapshot is imported.
+public struct SnapshotImportOptions: Sendable, Hashable {
+  /// What happens to an id that has a row already.
+  public var existing: ImportOptions.Existing
+  /// Whether vectors alone are taken: slots start anew, rows that are replaced keep their
+  /// frequency, and all get the last step ``step``. The optimizer may then be another.
+  public var vectorsOnly: Bool
+  /// Whether vectors that were stored with less precision are taken, which is refused otherwise.
+  public var acceptsLossy: Bool
+  /// The `lastStep` of rows of which vectors alone are taken.
+  public var step: Int64
+
+  /// Creates options; by default whole rows are taken, and replace those that exist.
+  public init(
+    existing: ImportOptions.Existing = .replace, vectorsOnly: Bool = false,
+    acceptsLossy: Bool = false, step: Int64 = 0
+  ) {
+    self.existing = existing
+    self.vectorsOnly = vectorsOnly
+    self.acceptsLossy = acceptsLossy
+    self.step = step
+  }
+}
+
+/// What an import of a snapshot did.
+public struct SnapshotImportSummary: Sendable, Hashable {
+  /// What happened to the rows.
+  public var rows: ImportSummary
+  /// What the snapshot is; training goes on after the step of its ``SnapshotDescription/point``.
+  public var description: SnapshotDescription
+
+  /// Creates a summary.
+  public init(rows: ImportSummary, description: SnapshotDescription) {
+    self.rows = rows
+    self.description = description
+  }
+}
