@@ -87,10 +87,7 @@ struct HeaderFrame: Sendable {
   /// Magic and version come before the checksum, so that later versions may change all the rest.
   static func checkVersion(_ bytes: [UInt8], file: String) throws(EmbeddingError) {
     let fields = Frame.fieldsOffset
-    guard bytes.count >= fields + 12, bytes.word(at: Frame.magicOffset) == Frame.magic,
-      bytes.word(at: fields) == UInt32(truncatingIfNeeded: magic),
-      bytes.word(at: fields + 4) == UInt32(truncatingIfNeeded: magic >> 32)
-    else {
+    guard bytes.count >= fields + 12, hasMagic(bytes) else {
       throw EmbeddingError(
         .unsupportedFormat, "\(file) is not a snapshot, or its beginning is damaged.")
     }
@@ -101,6 +98,14 @@ struct HeaderFrame: Sendable {
         "\(file) is a snapshot of format version \(version); this library reads version "
           + "\(Limits.version). Use a newer one, or check the file for damage.")
     }
+  }
+
+  /// Whether a file that begins with `bytes` is a snapshot, of whatever version.
+  static func hasMagic(_ bytes: [UInt8]) -> Bool {
+    let fields = Frame.fieldsOffset
+    return bytes.count >= fields + 8 && bytes.word(at: Frame.magicOffset) == Frame.magic
+      && bytes.word(at: fields) == UInt32(truncatingIfNeeded: magic)
+      && bytes.word(at: fields + 4) == UInt32(truncatingIfNeeded: magic >> 32)
   }
 
   /// What is out of its limits, or nil.

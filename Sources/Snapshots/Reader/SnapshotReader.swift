@@ -99,6 +99,15 @@ package final class SnapshotReader: Sendable {
     cache = BlockCache(budget: options.cacheBudget)
   }
 
+  /// Whether the file at `path` begins as a snapshot does, of whatever version. False also for what
+  /// is not a regular file.
+  package static func isSnapshot(path: String) -> Bool {
+    guard let file = try? RandomAccessFile(path: path),
+      let start = try? file.bytes(at: 0, min(file.size, Frame.fieldsOffset + 8))
+    else { return false }
+    return HeaderFrame.hasMagic(start)
+  }
+
   /// Rows in the file.
   package var rowCount: UInt64 { rows.rowCount }
 

@@ -14,6 +14,10 @@ package final class SnapshotStream {
   package var name: String { source.name }
   /// What the snapshot is.
   package let description: SnapshotDescription
+  /// Bytes of the source read so far.
+  package var bytesRead: Int { source.bytesRead }
+  /// The size of the source; nil for one that can be read only once.
+  package var totalBytes: Int? { source.totalBytes }
   /// Rows read so far.
   package private(set) var rowCount: UInt64 = 0
   /// Deletions read so far.
