@@ -83,7 +83,7 @@ private func checkFit(
   }
 }
 
-private func mustBeginAnew(_ path: String) -> EmbeddingError {
+func mustBeginAnew(_ path: String) -> EmbeddingError {
   let name = path == "-" ? "standard input" : path
   return EmbeddingError(
     .mapFull,

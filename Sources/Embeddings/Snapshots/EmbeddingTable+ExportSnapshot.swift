@@ -1,4 +1,4 @@
-public import Snapshots
+import Snapshots
 public import StorageBase
 
 extension EmbeddingTable {

@@ -130,7 +130,8 @@ private final class SnapshotRun: @unchecked Sendable {
       }
     }
     if let stray {
-      throw storage.corruption("row \(rows[stray]) is not that of id \(batch.ids[stray - range.lowerBound])")
+      throw storage.corruption(
+        "row \(rows[stray]) is not that of id \(batch.ids[stray - range.lowerBound])")
     }
   }
 }

@@ -1,5 +1,4 @@
 public import Snapshots
-public import StorageBase
 
 /// How a table is exported as a snapshot.
 public struct SnapshotExportOptions: Sendable, Hashable {

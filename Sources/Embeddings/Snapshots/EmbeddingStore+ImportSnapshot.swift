@@ -1,0 +1,67 @@
+import Snapshots
+public import StorageBase
+
+extension EmbeddingStore {
+  /// Takes in the rows of a snapshot, all or nothing, in memory that does not grow with the file
+  /// (see ``EmbeddingTable/importRows(_:from:)``).
+  ///
+  /// Vectors, slots, frequencies and last steps come in bit for bit: training that goes on from an
+  /// import into an empty table of the same configuration gives the rows that it would have given
+  /// without the interruption. The database does not take over the snapshot's commit point; commit
+  /// the step of the summary's `description.point`, or a later one. Rows are laid out in the order
+  /// of the file, that of the ids; hot rows lie scattered, until they are imported from a file
+  /// sorted by frequency.
+  ///
+  /// What must agree: dimension and id type; the name of the optimizer and the number of its slots,
+  /// unless vectors alone are taken. Initializer and seed may differ: they are of ids without rows.
+  /// Every checksum of the file is compared before anything becomes durable.
+  ///
+  /// - Parameters:
+  ///   - path: the file, or `-` for standard input; deltas are refused.
+  ///   - options: what happens to rows that exist, and what is taken.
+  ///   - progress: told after every block. The figures begin anew where the import does.
+  /// - Throws: ``EmbeddingError/Code/configurationMismatch`` naming both values;
+  ///   ``EmbeddingError/Code/corruption``; ``EmbeddingError/Code/unsupportedFormat`` for what is no
+  ///   snapshot; ``EmbeddingError/Code/alreadyExists`` (see ``ImportOptions/Existing/refuse``);
+  ///   ``EmbeddingError/Code/mapFull`` where an import from a stream would have to begin anew.
+  @discardableResult
+  public func importSnapshot(
+    _ path: String, _ options: SnapshotImportOptions = SnapshotImportOptions(),
+    progress: ((FileProgress) -> Void)? = nil
+  ) throws(EmbeddingError) -> SnapshotImportSummary {
+    let configuration = configuration
+    var description: SnapshotDescription?
+    var isStream = false
+    let rows = try importRows(ImportOptions(existing: options.existing, step: options.step)) {
+      () throws(EmbeddingError) -> RowSource in
+      if isStream { throw mustBeginAnew(path) }
+      let stream = try SnapshotStream(path: path)
+      isStream = stream.totalBytes == nil
+      try stream.description.checkFit(configuration, options, file: stream.name)
+      description = stream.description
+      return rowSource(stream, vectorsOnly: options.vectorsOnly, progress)
+    }
+    guard let description else { preconditionFailure("an import without its source") }
+    return SnapshotImportSummary(rows: rows, description: description)
+  }
+}
+
+/// The rows of a stream, a block at a time, as an import takes them.
+private func rowSource(
+  _ stream: SnapshotStream, vectorsOnly: Bool, _ progress: ((FileProgress) -> Void)?
+) -> RowSource {
+  { (batch, _) throws(EmbeddingError) -> Bool in
+    // Nil after the last block, once the rest of the file has proven right; else this throws, and
+    // the transaction with all rows is given up.
+    guard try stream.next(into: &batch) != nil else { return false }
+    if vectorsOnly {
+      batch.slots = []
+      batch.frequencies = []
+      batch.lastSteps = []
+    }
+    progress?(
+      FileProgress(
+        rows: Int(stream.rowCount), bytes: stream.bytesRead, totalBytes: stream.totalBytes))
+    return true
+  }
+}
