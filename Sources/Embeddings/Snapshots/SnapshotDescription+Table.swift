@@ -47,10 +47,11 @@ extension SnapshotDescription {
       throw EmbeddingError(
         .configurationMismatch,
         "\(file) stores vectors as \(encoding), which is not what was trained; nothing was imported. "
-          + "Export with the encoding float32, or accept the loss (acceptsLossy).")
+          + "Export with the encoding float32, or accept the loss (acceptsLossy; --accept-lossy).")
     }
     guard !options.vectorsOnly else { return }
-    let remedy = "Import its vectors only, or into a table of its optimizer."
+    let remedy =
+      "Import its vectors only (vectorsOnly; --vectors-only), or into a table of its optimizer."
     guard optimizer == configuration.optimizer.name else {
       throw refuse("optimizer", optimizer, configuration.optimizer.name, remedy)
     }
@@ -61,7 +62,8 @@ extension SnapshotDescription {
       throw EmbeddingError(
         .configurationMismatch,
         "\(file) was exported without optimizer slots, the table has \(configuration.slotCount) a "
-          + "row; nothing was imported. Import its vectors only, or export with slots.")
+          + "row; nothing was imported. Import its vectors only (vectorsOnly; --vectors-only), or export with slots."
+      )
     }
   }
 

@@ -27,7 +27,7 @@ struct SnapshotKind: CustomTestStringConvertible, Sendable {
     for number in numbers {
       switch idType {
       case .int64: ids.append(Int64(number &* 7919) - 3000)
-      case .bytes: ids.append("id \(number)" + String(repeating: "x", count: number % 23))
+      case .bytes: ids.append("id-\(number)" + String(repeating: "x", count: number % 23))
       }
     }
     return ids

@@ -15,36 +15,48 @@ struct DatabaseArguments: ParsableArguments {
 
   /// Opens the database to read the last commit, beside whoever writes.
   func openForReading() throws(EmbeddingError) -> EmbeddingDatabase {
-    var options = EmbeddingDatabase.Options.readOnly
-    options.allowsUnsafeFileSystem = allowUnsafeFileSystem
-    try checkExists()
-    return try EmbeddingDatabase(at: database, options: options)
+    try openDatabaseForReading(database, allowsUnsafeFileSystem: allowUnsafeFileSystem)
   }
 
   /// Opens the database to change it.
   func openForWriting(creating: Bool = false) throws(EmbeddingError) -> EmbeddingDatabase {
     var options = EmbeddingDatabase.Options()
     options.allowsUnsafeFileSystem = allowUnsafeFileSystem
-    if !creating { try checkExists() }
+    if !creating { try checkExists(database) }
     return try EmbeddingDatabase(at: database, options: options)
   }
 
   /// Whether there is a database.
-  var exists: Bool { access(database + "/data.mdb", F_OK) == 0 }
+  var exists: Bool { databaseExists(database) }
+}
 
-  private func checkExists() throws(EmbeddingError) {
-    guard !exists else { return }
-    var status = Glibc.stat()
-    let reason =
-      stat(database, &status) != 0
-      ? "It does not exist."
-      : status.st_mode & S_IFMT == S_IFDIR
-        ? "The directory holds no database." : "It is a file; a database is a directory."
-    throw EmbeddingError(
-      .notFound,
-      "There is no database at \(database). \(reason) Make one with 'embstore create' or "
-        + "'embstore import --create'.")
-  }
+/// Opens a database to read the last commit, beside whoever writes.
+func openDatabaseForReading(
+  _ path: String, allowsUnsafeFileSystem: Bool
+) throws(EmbeddingError) -> EmbeddingDatabase {
+  var options = EmbeddingDatabase.Options.readOnly
+  options.allowsUnsafeFileSystem = allowsUnsafeFileSystem
+  try checkExists(path)
+  return try EmbeddingDatabase(at: path, options: options)
+}
+
+private func databaseExists(_ path: String) -> Bool { access(path + "/data.mdb", F_OK) == 0 }
+
+private func checkExists(_ path: String) throws(EmbeddingError) {
+  guard !databaseExists(path) else { return }
+  var status = Glibc.stat()
+  let reason =
+    stat(path, &status) != 0
+    ? "It does not exist."
+    : status.st_mode & S_IFMT == S_IFDIR
+      ? "The directory holds no database."
+      : isSnapshot(path)
+        ? "It is a snapshot; import it into a database."
+        : "It is a file; a database is a directory."
+  throw EmbeddingError(
+    .notFound,
+    "There is no database at \(path). \(reason) Make one with 'embstore create' or "
+      + "'embstore import --create'.")
 }
 
 /// The table that a command works on.

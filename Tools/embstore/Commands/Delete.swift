@@ -76,11 +76,12 @@ struct Delete: ParsableCommand {
     _ lines: [[UInt8]], for table: EmbeddingTable
   ) throws(EmbeddingError) -> [EmbeddingID] {
     var all: [EmbeddingID] = []
-    for word in ids { all.append(try parseID(word, for: table)) }
+    for word in ids { all.append(try parseID(word, for: .table(table))) }
     for line in lines {
       switch table.configuration.idType {
       case .bytes: all.append(.bytes(line))
-      case .int64: all.append(try parseID(String(decoding: line, as: UTF8.self), for: table))
+      case .int64:
+        all.append(try parseID(String(decoding: line, as: UTF8.self), for: .table(table)))
       }
     }
     return all

@@ -11,12 +11,13 @@ struct Dump: ParsableCommand {
 
       With --jsonl: one object a line with row, id, frequency, last_step, norm, and unless \
       --no-vectors vector. Numbers that JSON does not have are null. An id that is not UTF-8 also \
-      has id_hex.
+      has id_hex. The rows of a snapshot stand in the order of their ids.
 
       EXAMPLES:
         embstore dump words.emb --limit 20
         embstore dump words.emb --sort frequency --limit 100 --no-vectors
         embstore dump words.emb --jsonl | jq -r .id
+        embstore dump words.embsnap --limit 20
       """)
 
   /// The order of rows.
@@ -24,7 +25,7 @@ struct Dump: ParsableCommand {
     case row, frequency
   }
 
-  @OptionGroup var database: DatabaseArguments
+  @OptionGroup var database: SourceArguments
   @OptionGroup var table: TableOption
   @Option(name: .shortAndLong, help: "At most so many rows.")
   var limit: Int?
@@ -45,15 +46,18 @@ struct Dump: ParsableCommand {
   }
 
   func run() throws {
-    let store = try database.openForReading()
-    let source = try table.open(in: store)
+    let source = try database.open(table)
     var printer = RowPrinter(
       dimension: source.configuration.dimension, asJSON: jsonl,
       elements: noVectors ? 0 : elements, hasVectors: !noVectors)
-    try store.read { (view) throws(EmbeddingError) in
-      switch sort {
-      case .row: try printRows(of: source, view, &printer)
-      case .frequency: try printByFrequency(source, view, &printer)
+    switch source {
+    case .snapshot(let store): try print(store, &printer)
+    case .table(let table):
+      try table.database.read { (view) throws(EmbeddingError) in
+        switch sort {
+        case .row: try printRows(of: table, view, &printer)
+        case .frequency: try printByFrequency(table, view, &printer)
+        }
       }
     }
     try printer.finish()

@@ -5,21 +5,28 @@ import Glibc
 /// Writes a table to a file.
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a table to a file that other software reads.",
+    abstract: "Write a table to a snapshot, or to a file that other software reads.",
     discussion: """
       Writes the last commit, whatever is trained meanwhile. The file appears whole or not at all. \
       Vectors are exact, in text too. The name tells the format: .txt (word2vec text), .bin \
-      (word2vec binary), .vec (fastText), .glove, .npy, .safetensors, NAME-keys (TFRA). '-' is \
-      standard output, and needs --format.
+      (word2vec binary), .vec (fastText), .glove, .npy, .safetensors, NAME-keys (TFRA), .embsnap \
+      (snapshot). '-' is standard output, and needs --format.
 
-      With --json: table, file, format, rows, and step and batches of the commit written. Where \
-      standard output is the file, that goes to standard error.
+      A snapshot has the whole table: optimizer slots, frequencies, last steps, configuration. \
+      Training goes on from it, on any machine; other commands read it as it is. Its rows stand in \
+      the order of their ids. Exports of one commit are equal byte for byte.
+
+      With --json: table, file, format, rows, and step and batches of the commit written; of a \
+      snapshot also identity, encoding, bytes. Where standard output is the file, that goes to \
+      standard error.
 
       EXAMPLES:
         embstore export words.emb words.txt --order frequency
         embstore export words.emb words.bin --vocabulary words.vocab
         embstore export words.emb words.safetensors
         embstore export words.emb - --format glove | zstd > words.txt.zst
+        embstore export words.emb words.embsnap
+        embstore export words.emb serving.embsnap --encoding float16 --no-slots
       """)
 
   @OptionGroup var database: DatabaseArguments
@@ -27,15 +34,19 @@ struct Export: ParsableCommand {
   var file: String
   @OptionGroup var table: TableOption
   @Option(help: "The format, where the name does not tell.")
-  var format: FileFormat?
-  @Option(help: "The order of rows: row (of first sight) or frequency (falling).")
-  var order: FileExportOptions.Order = .row
+  var format: FileKind?
+  @Option(help: "The order of rows: row (of first sight, the default) or frequency (falling).")
+  var order: FileExportOptions.Order?
   @Option(help: "For words: a file for 'word count' lines.", completion: .file())
   var vocabulary: String?
   @Option(help: "For npy: the file for the ids.", completion: .file())
   var ids: String?
   @Option(help: "For safetensors: the name of the tensor with the vectors.")
   var tensor = "embeddings"
+  @Option(help: "For snapshots: how vectors are stored (float32, which is exact, if not given).")
+  var encoding: ValueEncoding?
+  @Flag(name: .customLong("no-slots"), help: "For snapshots: leave out the optimizer slots.")
+  var noSlots = false
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
 
@@ -43,16 +54,34 @@ struct Export: ParsableCommand {
     guard file != "-" || format != nil else {
       throw ValidationError(
         "Standard output has no name that tells a format. Add --format, one of "
-          + FileFormat.allCases.map(\.rawValue).joined(separator: ", ") + ".")
+          + FileKind.allValueStrings.joined(separator: ", ") + ".")
     }
+    if isSnapshot {
+      guard order == nil, vocabulary == nil, ids == nil else {
+        throw ValidationError(
+          "A snapshot has ids and frequencies, in the order of the ids. Leave out --order, "
+            + "--vocabulary and --ids.")
+      }
+    } else if encoding != nil || noSlots {
+      throw ValidationError(
+        "--encoding and --no-slots are for snapshots. Name the file something.embsnap, or add "
+          + "--format snapshot.")
+    }
+  }
+
+  /// Whether a snapshot is to be written.
+  private var isSnapshot: Bool {
+    format.map { $0 == .snapshot } ?? file.hasSuffix(FileKind.snapshotEnding)
   }
 
   func run() throws {
     let store = try database.openForReading()
     let source = try table.open(in: store)
+    if isSnapshot { return try exportSnapshot(of: source) }
     let bar = ProgressBar("exporting \(source.name)", isQuiet: progress.quiet)
     let options = FileExportOptions(
-      format: format, order: order, vocabularyPath: vocabulary, idsPath: ids, tensorName: tensor)
+      format: format?.exchange, order: order ?? .row, vocabularyPath: vocabulary, idsPath: ids,
+      tensorName: tensor)
     let written = [file, vocabulary, ids].compactMap { $0 }
     let summary = try Interruption.during(
       "nothing was written", cleanUp: { removeTemporaries(beside: written) }
@@ -69,6 +98,35 @@ struct Export: ParsableCommand {
       ("format", .string(summary.format.rawValue)), ("rows", .integer(summary.rows)),
       ("step", .integer(commit.step)), ("batches", .unsigned(commit.batches)),
     ])
+    try tell(text, json)
+  }
+
+  private func exportSnapshot(of source: EmbeddingTable) throws {
+    let bar = ProgressBar("exporting \(source.name)", isQuiet: progress.quiet)
+    let options = SnapshotExportOptions(encoding: encoding ?? .float32, includesSlots: !noSlots)
+    let files = [file]
+    let summary = try Interruption.during(
+      "nothing was written", cleanUp: { removeTemporaries(beside: files) }
+    ) { () throws(EmbeddingError) in
+      defer { bar.finish() }
+      return try source.exportSnapshot(file, options) { bar.update($0) }
+    }
+    let (snapshot, written) = (summary.description, summary.file)
+    try tell(
+      "Exported \(counted(written.rowCount, "row")) of table \(source.name), as of "
+        + "\(snapshot.point), to \(file == "-" ? "standard output" : file) (snapshot, "
+        + "\(snapshot.encoding), \(byteText(written.byteCount))).",
+      .object([
+        ("table", .string(source.name)), ("file", .string(file)),
+        ("format", .string("snapshot")), ("rows", .unsigned(written.rowCount)),
+        ("step", .integer(snapshot.point.step)), ("batches", .unsigned(snapshot.point.batches)),
+        ("identity", .string(snapshot.identity.description)),
+        ("encoding", .string(snapshot.encoding.description)),
+        ("bytes", .unsigned(written.byteCount)),
+      ]))
+  }
+
+  private func tell(_ text: String, _ json: JSON) throws {
     if file == "-" {
       // Standard output is the file.
       if output.json || !progress.quiet { complain(output.json ? json.description : text) }
@@ -80,7 +138,7 @@ struct Export: ParsableCommand {
 
 /// Removes what a half-finished export left beside its files. Formats of several files write
 /// others beside the one named, with names that begin as it does.
-private func removeTemporaries(beside files: [String]) {
+func removeTemporaries(beside files: [String]) {
   for file in files where file != "-" {
     let slash = file.utf8.lastIndex(of: UInt8(ascii: "/"))
     let folder = slash.map { $0 == file.startIndex ? "/" : String(file[..<$0]) } ?? "."

@@ -15,17 +15,17 @@ struct Get: ParsableCommand {
         embstore get words.emb king queen
         embstore get model.emb --table users 42 --json
         embstore get model.emb --table users -- -7
+        embstore get words.embsnap king
       """)
 
-  @OptionGroup var database: DatabaseArguments
+  @OptionGroup var database: SourceArguments
   @Argument(help: "The ids.")
   var ids: [String]
   @OptionGroup var table: TableOption
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let store = try database.openForReading()
-    let source = try table.open(in: store)
+    let source = try database.open(table)
     let wanted = try parseIDs(ids, for: source)
     let (vectors, metadata) = try source.rows(wanted)
     let dimension = source.configuration.dimension

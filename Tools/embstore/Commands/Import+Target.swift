@@ -23,33 +23,42 @@ extension Import {
     }
   }
 
-  /// Opens the table, making what is missing if that is wanted.
-  func open(_ options: FileImportOptions) throws(EmbeddingError) -> Target {
+  /// The table that a file asks for, where none is named.
+  struct Wanted {
+    var name: String
+    var configuration: TableConfiguration
+  }
+
+  /// Opens the table, making what is missing if that is wanted; `inspect` says what the file asks
+  /// for, and is not called for standard input.
+  func open(
+    _ inspect: () throws(EmbeddingError) -> Wanted
+  ) throws(EmbeddingError) -> Target {
     let isNewDatabase = !database.exists
     guard create else {
       let store = try database.openForWriting()
       return Target(table: try table.open(in: store), isNewTable: false, isNewDatabase: false)
     }
     // What the file says comes first, so that nothing is made for one that cannot be read.
-    let description = file == "-" ? nil : try inspectFile(file, options)
+    let wanted = file == "-" ? nil : try inspect()
     let store = try database.openForWriting(creating: true)
     do throws(EmbeddingError) {
       let names = try store.tableNames
       let name =
-        if table.table == nil && names.isEmpty { tableName(of: file) } else {
+        if table.table == nil && names.isEmpty {
+          wanted?.name ?? tableName(of: file)
+        } else {
           try table.name(in: store)
         }
       if names.contains(name) {
         return Target(table: try store.table(name), isNewTable: false, isNewDatabase: false)
       }
-      guard let description else {
+      guard let configuration = wanted?.configuration else {
         throw EmbeddingError(
           .invalidArgument,
           "Standard input is read only once, so no table can be made to fit it. Make one with "
             + "'embstore create \(store.path) \(name) --dimension N', and import without --create.")
       }
-      let configuration = TableConfiguration(
-        dimension: description.dimension, idType: description.idType)
       try configuration.check(name: name)
       return Target(
         table: try store.table(name, configuration), isNewTable: true, isNewDatabase: isNewDatabase)
@@ -67,7 +76,7 @@ func baseName(_ path: String) -> String {
 }
 
 /// The table name that a file suggests: its own without folder and endings.
-private func tableName(of file: String) -> String {
+func tableName(of file: String) -> String {
   var name = Substring(baseName(file))
   let endings = [
     ".zst", ".txt", ".bin", ".vec", ".glove", ".npy", ".safetensors", ".vectors", "-keys",

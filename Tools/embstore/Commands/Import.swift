@@ -6,13 +6,17 @@ struct Import: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Take in the rows of a file, all or nothing.",
     discussion: """
-      Reads \(FileFormat.allCases.map(\.rawValue).joined(separator: ", ")); the format is found \
+      Reads \(FileKind.allValueStrings.joined(separator: ", ")); the format is found \
       by content, and Zstandard is decompressed. '-' is standard input. Of equal ids in a file the \
       first counts. Import a file sorted by falling frequency as it is: hot rows then lie together.
 
       With --create, a database and a table that fit the file are made where they are missing. The \
       table is named after the file, unless --table names it. For an optimizer or initializer of \
       your own, make the table with 'embstore create' first.
+
+      A snapshot brings slots, frequencies and last steps, and with --create name and configuration \
+      of its table, and for a new database its step: training goes on as if it had never stopped. \
+      Dimension, id type and optimizer must be the table's.
 
       With --json: database, table, created, inserted, replaced, kept, duplicates, and rows, the \
       table's count afterwards.
@@ -23,6 +27,8 @@ struct Import: ParsableCommand {
         embstore import words.emb model.bin --vocabulary model.vocab
         embstore import items.emb items.npy --ids items.txt --create --table items
         zcat huge.txt.gz | embstore import words.emb - --format glove --table words
+        embstore import copy.emb words.embsnap --create
+        embstore import other.emb words.embsnap --vectors-only
       """)
 
   /// What happens to an id that has a row already.
@@ -37,7 +43,7 @@ struct Import: ParsableCommand {
   @Flag(help: "Make what is missing: a database, and a table that fits the file.")
   var create = false
   @Option(help: "The format, where content does not tell.")
-  var format: FileFormat?
+  var format: FileKind?
   @Option(help: "What happens to ids that have a row already.")
   var existing: Existing = .replace
   @Option(
@@ -52,6 +58,11 @@ struct Import: ParsableCommand {
   var vocabulary: String?
   @Option(help: "Read ids as bytes or int64, where the file leaves it open.")
   var idType: IDType?
+  @Flag(
+    help: "Of a snapshot: take vectors alone; optimizer slots start anew, and may be others.")
+  var vectorsOnly = false
+  @Flag(help: "Of a snapshot: take vectors that were stored with less precision.")
+  var acceptLossy = false
   @Option(help: "The step that the rows count as updated in.")
   var step: Int64 = 0
   @Option(help: "Take the first so many rows only.")
@@ -59,31 +70,57 @@ struct Import: ParsableCommand {
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
 
+  /// Whether the file is a snapshot.
+  var isOfSnapshot: Bool {
+    format.map { $0 == .snapshot } ?? (isSnapshot(file) || file.hasSuffix(FileKind.snapshotEnding))
+  }
+
   func run() throws {
+    guard !isOfSnapshot else { return try importSnapshot() }
+    guard !vectorsOnly, !acceptLossy else {
+      throw ValidationError(
+        "--vectors-only and --accept-lossy are for snapshots; \(file) is none, or standard input, "
+          + "which needs --format snapshot.")
+    }
     let options = FileImportOptions(
-      format: format, existing: existing.option, step: step, idsPath: ids, tensorName: tensor,
+      format: format?.exchange, existing: existing.option, step: step, idsPath: ids,
+      tensorName: tensor,
       vocabularyPath: vocabulary, idType: idType, maximumRows: limit)
-    let target = try open(options)
+    let target = try open { () throws(EmbeddingError) -> Wanted in
+      let found = try inspectFile(file, options)
+      return Wanted(
+        name: tableName(of: file),
+        configuration: TableConfiguration(dimension: found.dimension, idType: found.idType))
+    }
+    let summary = try take(target) {
+      (progress: @escaping (FileProgress) -> Void) throws(EmbeddingError) -> ImportSummary in
+      try target.table.importFile(file, options, progress: progress)
+    }
+    try tell(summary, target)
+    try target.table.database.close()
+  }
+
+  /// Runs `body`, with a bar, and removes what was made where it fails.
+  func take<R>(
+    _ target: Target, _ body: (@escaping (FileProgress) -> Void) throws(EmbeddingError) -> R
+  ) throws(EmbeddingError) -> R {
     let title = "importing \(file == "-" ? "standard input" : baseName(file))"
     let bar = ProgressBar(title, isQuiet: progress.quiet)
-    let summary: ImportSummary
     do throws(EmbeddingError) {
-      summary = try Interruption.during(
+      return try Interruption.during(
         target.onInterruption, cleanUp: target.isNewDatabase ? removal(of: database.database) : nil
       ) { () throws(EmbeddingError) in
         defer { bar.finish() }
-        return try target.table.importFile(file, options) { bar.update($0) }
+        return try body { bar.update($0) }
       }
     } catch {
       // The first error tells more than one of tidying up.
       try? target.undo()
       throw error
     }
-    try tell(summary, target)
-    try target.table.database.close()
   }
 
-  private func tell(_ summary: ImportSummary, _ target: Target) throws {
+  func tell(_ summary: ImportSummary, _ target: Target) throws {
     let rows = summary.inserted + summary.replaced
     // A new table has nothing to replace or keep.
     var parts = target.isNewTable ? [] : ["\(grouped(summary.inserted)) new"]

@@ -19,7 +19,7 @@ struct Similar: ParsableCommand {
         embstore similar model.emb --table users 42 --metric dot --json
       """)
 
-  @OptionGroup var database: DatabaseArguments
+  @OptionGroup var database: SourceArguments
   @Argument(help: "The id; of several the sum.")
   var ids: [String]
   @Option(parsing: .singleValue, help: "An id to subtract; may be repeated.")
@@ -37,15 +37,14 @@ struct Similar: ParsableCommand {
   }
 
   func run() throws {
-    let store = try database.openForReading()
-    let source = try table.open(in: store)
+    let source = try database.open(table)
     let terms = try parseIDs(ids + minus, for: source)
     let all = (0..<terms.count).map { terms[$0] }
     let (vectors, metadata) = try source.rows(terms)
     let missing = all.indices.filter { !metadata[$0].isPresent }
     guard missing.isEmpty else { throw noRow(missing.map { all[$0] }, in: source) }
     let query = sum(vectors, dimension: source.configuration.dimension)
-    let found = try source.nearest(to: query, count: count, metric: metric, excluding: all)
+    let found = try source.store.nearest(to: query, count: count, metric: metric, excluding: all)
     var out = Output()
     if output.json {
       let list = found.map { JSON.object($0.id.members + [("score", .float($0.score))]) }

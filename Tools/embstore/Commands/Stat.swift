@@ -1,7 +1,7 @@
 import ArgumentParser
 import Embeddings
 
-/// Shows what a database holds and what it costs.
+/// Shows what a database or a snapshot holds and what it costs.
 struct Stat: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show rows, bytes, step, histograms, pages and readers.",
@@ -16,13 +16,19 @@ struct Stat: ParsableCommand {
       --quick non_finite_rows, frequency and norm, each with minimum, mean, maximum and a \
       histogram: bins with their rows, from one value to another, or through it).
 
+      Of a snapshot it shows what the file says of itself, and what its columns cost; no row is \
+      read. With --json: snapshot, table, identity, step, batches, commits, rows, deletions, base \
+      (of a delta: identity, step, batches), configuration, encoding, includes_slots, file_bytes, \
+      index_bytes, section_bytes, blocks, and columns with name, stored_bytes, value_bytes.
+
       EXAMPLES:
         embstore stat words.emb
         embstore stat model.emb --table users --bins 40
         embstore stat model.emb --quick --json
+        embstore stat words.embsnap
       """)
 
-  @OptionGroup var database: DatabaseArguments
+  @OptionGroup var database: SourceArguments
   @Option(
     name: .shortAndLong, help: "Show this table only.",
     completion: .custom { words, _, _ in completeTable(words) })
@@ -40,7 +46,8 @@ struct Stat: ParsableCommand {
   }
 
   func run() throws {
-    let store = try database.openForReading()
+    if database.isOfSnapshot { return try showSnapshot() }
+    let store = try database.openDatabase()
     // Says which tables there are, if there is none of this name.
     if let table { _ = try store.table(table) }
     var found = try store.statistics()

@@ -2,7 +2,7 @@ import ArgumentParser
 import Embeddings
 import Glibc
 
-/// Checks a database.
+/// Checks a database or a snapshot.
 struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Check every checksum and every id; exit with 1 if there is damage.",
@@ -12,19 +12,22 @@ struct Verify: ParsableCommand {
       there shows where it makes something unreadable.
 
       With --json: intact, tables, blocks, rows, non_finite_rows, problem_count, and problems with \
-      kind, table, message (at most \(VerificationReport.describedProblems)).
+      kind, table, message (at most \(VerificationReport.describedProblems)). Of a snapshot: \
+      snapshot, intact, rows, deletions, problem_count, and problems with message.
 
       EXAMPLES:
         embstore verify words.emb
         embstore verify words.emb --quiet || echo damaged
+        embstore verify words.embsnap
       """)
 
-  @OptionGroup var database: DatabaseArguments
+  @OptionGroup var database: SourceArguments
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
 
   func run() throws {
-    let store = try database.openForReading()
+    if database.isOfSnapshot { return try verifyFile() }
+    let store = try database.openDatabase()
     let bar = ProgressBar("verifying", isQuiet: progress.quiet)
     defer { bar.finish() }
     let found = try store.verify {
@@ -32,6 +35,30 @@ struct Verify: ParsableCommand {
     }
     bar.finish()
     try report(text(found), json(found), asJSON: output.json)
+    if !found.isIntact { throw ExitCode(Exit.notFoundOrDamaged) }
+  }
+
+  private func verifyFile() throws {
+    let found = verifySnapshot(database.database)
+    let checked =
+      counted(found.rowCount, "row")
+      + (found.deletionCount > 0 ? ", \(counted(found.deletionCount, "deletion"))" : "")
+    let verdict =
+      found.isIntact
+      ? "\(database.database) is intact: \(checked)."
+      : "\(database.database) is DAMAGED: \(counted(found.findings.count, "problem")); \(checked) "
+        + "can be read. Copy it again, or export it anew."
+    try report(
+      (found.findings.map(\.description) + [verdict]).joined(separator: "\n"),
+      .object([
+        ("snapshot", .string(database.database)), ("intact", .bool(found.isIntact)),
+        ("rows", .unsigned(found.rowCount)), ("deletions", .unsigned(found.deletionCount)),
+        ("problem_count", .integer(found.findings.count)),
+        (
+          "problems",
+          .array(found.findings.map { .object([("message", .string($0.description))]) })
+        ),
+      ]), asJSON: output.json)
     if !found.isIntact { throw ExitCode(Exit.notFoundOrDamaged) }
   }
 
