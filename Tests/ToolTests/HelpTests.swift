@@ -5,7 +5,7 @@ import Testing
   let bench = Workbench()
   static let commands = [
     "create", "import", "delete", "stat", "get", "dump", "similar", "export", "verify", "backup",
-    "compact",
+    "compact", "merge",
   ]
 
   @Test func theHelpNamesEveryCommandAndExitCode() throws {
@@ -54,6 +54,8 @@ import Testing
       ["similar", "words.emb", "king", "--count", "1", "--table", "words"],
       ["export", "words.emb", "out.txt", "--table", "words"],
       ["import", "words.emb", "out.txt", "--table", "words"],
+      ["export", "words.emb", "out.embsnap", "--table", "words"], ["stat", "out.embsnap"],
+      ["verify", "out.embsnap"], ["import", "words.emb", "out.embsnap", "--table", "words"],
       ["delete", "words.emb", "king", "--table", "words"], ["verify", "words.emb"],
       ["backup", "words.emb", "b.emb"], ["compact", "words.emb", "c.emb"],
     ] {

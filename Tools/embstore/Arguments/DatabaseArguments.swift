@@ -51,7 +51,7 @@ private func checkExists(_ path: String) throws(EmbeddingError) {
     : status.st_mode & S_IFMT == S_IFDIR
       ? "The directory holds no database."
       : isSnapshot(path)
-        ? "It is a snapshot; import it into a database."
+        ? "It is a snapshot, which never changes."
         : "It is a file; a database is a directory."
   throw EmbeddingError(
     .notFound,

@@ -7,7 +7,8 @@ struct Import: ParsableCommand {
     abstract: "Take in the rows of a file, all or nothing.",
     discussion: """
       Reads \(FileKind.allValueStrings.joined(separator: ", ")); the format is found \
-      by content, and Zstandard is decompressed. '-' is standard input. Of equal ids in a file the \
+      by content (of a snapshot in a pipe by --format), and Zstandard is decompressed. '-' is \
+      standard input. Of equal ids in a file the \
       first counts. Import a file sorted by falling frequency as it is: hot rows then lie together.
 
       With --create, a database and a table that fit the file are made where they are missing. The \

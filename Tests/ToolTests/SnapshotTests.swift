@@ -1,0 +1,199 @@
+import Embeddings
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct SnapshotTests {
+  let bench = Workbench()
+
+  /// A table of `count` ids trained to `step`, in `x.emb`.
+  private func train(_ name: String = "x.emb", step: Int64 = 41, count: Int64 = 300) throws {
+    let database = try EmbeddingDatabase(at: bench.path(name))
+    let table = try database.table(
+      "items", TableConfiguration(dimension: 8, idType: .int64, seed: 7, optimizer: .adam()))
+    try update(table, steps: 1...step, count: count)
+    try database.commit(step: step)
+    try database.close()
+  }
+
+  private func update(
+    _ table: EmbeddingTable, steps: ClosedRange<Int64>, count: Int64 = 300
+  ) throws {
+    for step in steps {
+      var random = SeededGenerator(seed: UInt64(step))
+      let ids = (0..<64).map { _ in Int64.random(in: -count..<count, using: &random) }
+      try table.update(IDColumn(ids), gradients: random.floats(64 * 8), step: step)
+    }
+  }
+
+  private func rows(_ source: String) throws -> [String: [String: String]] {
+    var rows: [String: [String: String]] = [:]
+    for row in try bench.succeed("dump", source, "--jsonl").jsonLines() {
+      // Row numbers differ.
+      let fields = row.filter { $0.key != "row" }.mapValues { "\($0)" }
+      rows[fields["id"] ?? ""] = fields
+    }
+    return rows
+  }
+
+  @Test func trainingGoesOnFromASnapshotInANewDatabase() throws {
+    try train()
+    let export = try bench.succeed("export", "x.emb", "x.embsnap", "--json").json()
+    #expect(export["format"] as? String == "snapshot")
+    #expect(export["step"] as? Int == 41)
+    #expect(export["encoding"] as? String == "float32")
+    let imported = try bench.succeed("import", "y.emb", "x.embsnap", "--create", "--json").json()
+    #expect(imported["table"] as? String == "items")
+    #expect(imported["inserted"] as? Int == export["rows"] as? Int)
+    #expect(try bench.succeed("stat", "y.emb", "--json").json()["step"] as? Int == 41)
+    #expect(try rows("y.emb") == rows("x.emb"))
+    for name in ["x.emb", "y.emb"] {
+      let database = try EmbeddingDatabase(at: bench.path(name))
+      try update(try database.table("items"), steps: 42...50)
+      try database.commit(step: 50)
+      try database.close()
+    }
+    #expect(try rows("y.emb") == rows("x.emb"))
+    try bench.succeed("verify", "y.emb")
+  }
+
+  @Test func commandsThatLookTakeASnapshot() throws {
+    try bench.makeWords()
+    try bench.succeed("export", "words.emb", "words.embsnap")
+    // Without their numbers, which differ; as bytes, since ids may be equal to Swift that are not.
+    func lines(_ source: String) throws -> [[UInt8]] {
+      try bench.succeed("dump", source, "--jsonl").lines
+        .map { Array($0.utf8.drop { $0 != UInt8(ascii: ",") }) }
+        .sorted { $0.lexicographicallyPrecedes($1) }
+    }
+    #expect(try lines("words.embsnap") == lines("words.emb"))
+    for arguments in [["get", "king", "queen"], ["similar", "king", "--count=5"]] {
+      func run(_ source: String) throws -> String {
+        try bench.succeed(arguments[0], source, arguments[1], arguments[2]).out
+      }
+      #expect(try run("words.embsnap") == run("words.emb"))
+    }
+    let json = try bench.succeed("stat", "words.embsnap", "--json").json()
+    #expect(json["table"] as? String == "words" && json["rows"] as? Int == 2446)
+    #expect(try bench.succeed("stat", "words.embsnap").out.contains("identity"))
+    #expect(try bench.succeed("dump", "words.embsnap", "--limit", "7", "--jsonl").lines.count == 7)
+    #expect(
+      try bench.succeed("verify", "words.embsnap").out
+        == "words.embsnap is intact: 2,446 rows.\n")
+    try bench.fail("get", "words.embsnap", "nosuch", status: 1, ["words.embsnap", "'nosuch'"])
+    try bench.fail(
+      "get", "words.embsnap", "king", "--table", "x", status: 1, ["words", "--table"])
+    try bench.fail("stat", "no.embsnap", status: 1, ["no.embsnap"])
+    try bench.fail("delete", "words.embsnap", "king", status: 1, ["snapshot", "never changes"])
+  }
+
+  @Test func dumpByFrequencyListsTheSameRows() throws {
+    try train()
+    try bench.succeed("export", "x.emb", "x.embsnap")
+    func frequencies(_ source: String) throws -> [Int?] {
+      try bench.succeed("dump", source, "--sort", "frequency", "--jsonl").jsonLines()
+        .map { $0["frequency"] as? Int }
+    }
+    #expect(try frequencies("x.embsnap") == frequencies("x.emb"))
+  }
+
+  @Test func whatDoesNotFitIsRefusedWithItsRemedy() throws {
+    try train()
+    try bench.succeed(
+      "export", "x.emb", "small.embsnap", "--encoding", "int8", "--no-slots", "--quiet")
+    try bench.fail("import", "x.emb", "small.embsnap", status: 65, ["int8", "--accept-lossy"])
+    try bench.fail(
+      "import", "x.emb", "small.embsnap", "--accept-lossy", status: 65,
+      ["slots", "--vectors-only"])
+    try bench.succeed("import", "x.emb", "small.embsnap", "--accept-lossy", "--vectors-only")
+    try bench.succeed("create", "x.emb", "other", "--dimension", "9", "--id-type", "int64")
+    try bench.succeed("export", "x.emb", "x.embsnap", "--table", "items")
+    try bench.fail(
+      "import", "x.emb", "x.embsnap", "--table", "other", status: 65, ["dimension 8", "9"])
+    try bench.fail(
+      "export", "x.emb", "x.txt", "--table", "items", "--no-slots", status: 64, ["--no-slots"])
+    try bench.fail(
+      "export", "x.emb", "y.embsnap", "--table", "items", "--order", "frequency", status: 64,
+      ["--order"])
+    try bench.fail("import", "x.emb", "x.embsnap", "--limit", "3", status: 64, ["--limit"])
+    #expect(!bench.exists("y.embsnap"))
+    // A refused import leaves no database behind.
+    try bench.fail("import", "new.emb", "small.embsnap", "--create", status: 65, ["int8"])
+    #expect(!bench.exists("new.emb"))
+  }
+
+  @Test func aSnapshotGoesThroughAPipe() throws {
+    try train()
+    try bench.succeed("export", "x.emb", "x.embsnap")
+    try bench.succeed(
+      "create", "y.emb", "items", "--dimension", "8", "--id-type", "int64",
+      "--optimizer", "adam")
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+    shell.currentDirectoryURL = URL(fileURLWithPath: bench.path("."))
+    let tool = Workbench.tool.path
+    shell.arguments = [
+      "-c",
+      "'\(tool)' export x.emb - --format snapshot --quiet"
+        + " | '\(tool)' import y.emb - --format snapshot > /dev/null",
+    ]
+    try shell.run()
+    shell.waitUntilExit()
+    #expect(shell.terminationStatus == 0)
+    #expect(try rows("y.emb") == rows("x.emb"))
+  }
+
+  @Test func verifyFindsAFlippedBitInASnapshot() throws {
+    try train()
+    try bench.succeed("export", "x.emb", "x.embsnap")
+    let url = URL(fileURLWithPath: bench.path("x.embsnap"))
+    var bytes = try Data(contentsOf: url)
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: url)
+    let run = try bench.run("verify", "x.embsnap", "--json")
+    #expect(run.status == 1)
+    #expect(try run.json()["intact"] as? Bool == false)
+    #expect(try bench.run("verify", "x.embsnap").out.contains("DAMAGED"))
+    try bench.fail("import", "y.emb", "x.embsnap", "--create", status: 1, ["x.embsnap"])
+    #expect(!bench.exists("y.emb"))
+  }
+
+  @Test func mergeAppliesDeltas() throws {
+    let base = try write("base", step: 1, rows: [1: 1, 2: 2, 3: 3])
+    try write("delta", step: 2, rows: [2: 20, 9: 9], deleting: [1], from: base)
+    let json = try bench.succeed("merge", "base", "delta", "-o", "new.embsnap", "--json").json()
+    #expect(json["rows"] as? Int == 3 && json["step"] as? Int == 2)
+    let merged = try rows("new.embsnap").mapValues { $0["norm"] }
+    #expect(merged == ["2": "20.0", "3": "3.0", "9": "9.0"])
+    try bench.fail("merge", "base", "base", "-o", "x", status: 64, ["full snapshot"])
+    try bench.fail("merge", "new.embsnap", "base", "-o", "x", status: 64, ["full snapshot"])
+    try bench.fail("get", "delta", "2", status: 64, ["embstore merge"])
+    try bench.fail("import", "x.emb", "delta", "--create", status: 64, ["embstore merge"])
+    #expect(try bench.succeed("stat", "delta").out.contains("applies to"))
+    #expect(!bench.exists("x") && !bench.exists("x.emb"))
+  }
+
+  /// Writes a snapshot of Int64 ids with one float each, or a delta.
+  @discardableResult
+  private func write(
+    _ name: String, step: Int64, rows: [Int64: Float], deleting deleted: [Int64] = [],
+    from base: SnapshotDescription? = nil
+  ) throws -> SnapshotDescription {
+    let description = SnapshotDescription(
+      identity: SnapshotIdentity(high: 0, low: UInt64(step)), table: "t", idType: .int64,
+      dimension: 1, initializer: "constant",
+      initializerParameters: [Hyperparameter(name: "value", value: 0)], optimizer: "sgd",
+      learningRate: 1, point: CommitPoint(step: step), generation: UInt64(step),
+      base: base?.state)
+    let writer = try SnapshotWriter(path: bench.path(name), description: description)
+    var batch = RowBatch(idType: .int64, dimension: 1)
+    for id in rows.keys.sorted() {
+      batch.ids.append(id)
+      batch.vectors.append(rows[id] ?? 0)
+    }
+    try writer.append(batch)
+    if !deleted.isEmpty { try writer.appendDeletions(IDColumn(deleted)) }
+    try writer.finish()
+    return description
+  }
+}
