@@ -39,8 +39,8 @@ public struct RowMetadata: Sendable, Hashable {
 /// Ids may repeat within a batch. Every call may be made from any number of threads at once; a
 /// batch is atomic row by row. Comfortable forms on arrays stand in extensions.
 ///
-/// Backends: ``EmbeddingTable`` (one table of an ``EmbeddingDatabase``, durable, larger than memory)
-/// and ``MemoryEmbeddingStore`` (in memory only).
+/// Backends: ``EmbeddingTable`` (one table of an ``EmbeddingDatabase``, durable, larger than memory),
+/// ``MemoryEmbeddingStore`` (in memory only) and ``SnapshotStore`` (a file, read-only).
 ///
 /// Source: the storage interface follows *DynamicEmbedding: Extending TensorFlow for
 /// Colossal-Scale Applications* (2020), section 3.2.2: Lookup, Update, Sample, Import, Export.
