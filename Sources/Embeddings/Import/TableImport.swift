@@ -118,7 +118,7 @@ struct TableImport: ~Copyable {
     _ replaced: inout [(row: UInt64, position: Int)], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> [UInt32]? {
     if try transaction.statistics(of: storage.ids).entries == 0 { return nil }
-    let column = batch.ids
+    let (column, steps) = (batch.ids, batch.lastSteps)
     var rows = [UInt64?](repeating: nil, count: range.count)
     try column.batch.withUnsafeIDs { (ids) throws(EmbeddingError) in
       // In the order of the tree.
@@ -137,7 +137,9 @@ struct TableImport: ~Copyable {
     var unknown: [UInt32] = []
     for i in range {
       if let row = rows[i - range.lowerBound] {
-        try meet(row, i, id: { column[i] }, &replaced)
+        try meet(
+          row, i, id: { column[i] }, lastStep: steps.isEmpty ? options.step : steps[i], &replaced,
+          in: transaction)
       } else {
         unknown.append(UInt32(i))
       }
@@ -147,8 +149,8 @@ struct TableImport: ~Copyable {
 
   /// Decides about a row whose id is there already.
   private mutating func meet(
-    _ row: UInt64, _ position: Int, id: () -> EmbeddingID,
-    _ replaced: inout [(row: UInt64, position: Int)]
+    _ row: UInt64, _ position: Int, id: () -> EmbeddingID, lastStep: Int64,
+    _ replaced: inout [(row: UInt64, position: Int)], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     guard row < countBefore else {
       summary.duplicates += 1
@@ -161,15 +163,28 @@ struct TableImport: ~Copyable {
       return
     }
     met[word] |= bit
-    switch options.existing {
-    case .replace:
+    let isReplaced =
+      switch options.existing {
+      case .replace: true
+      case .keep: false
+      case .newer: try lastStep > self.lastStep(of: row, in: transaction)
+      case .refuse: throw existingRow(id(), table: "table \(storage.name)")
+      }
+    if isReplaced {
       summary.replaced += 1
       replaced.append((row, position))
-    case .keep:
+    } else {
       summary.kept += 1
-    case .refuse:
-      throw existingRow(id(), table: "table \(storage.name)")
     }
+  }
+
+  /// The last step of a row from before, which no earlier row of the import has replaced: so that
+  /// its block stands in the tree with it as it was, whatever was appended there meanwhile.
+  private func lastStep(
+    of row: UInt64, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> Int64 {
+    let place = storage.layout.place(ofRow: row)
+    return try storage.checkedBlock(place.block, in: transaction).lastStep(place.index)
   }
 
   /// Replaces rows from before, block by block. All blocks but the one being filled are in the tree.

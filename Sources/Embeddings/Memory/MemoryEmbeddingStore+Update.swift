@@ -172,6 +172,13 @@ private struct MemoryImport {
       case (_, .keep):
         summary.kept += 1
         continue
+      case (let row?, .newer):
+        let step = batch.lastSteps.isEmpty ? options.step : batch.lastSteps[i]
+        guard step > rows.lastSteps[row] else {
+          summary.kept += 1
+          continue
+        }
+        summary.replaced += 1
       case (_, .refuse):
         throw existingRow(id, table: "the store")
       }

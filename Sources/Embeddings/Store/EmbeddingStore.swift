@@ -152,6 +152,8 @@ public struct ImportOptions: Sendable, Hashable {
     case replace
     /// Its row stays as it is.
     case keep
+    /// It is replaced where the row that comes has the later last step, and stays where not.
+    case newer
     /// The import is refused, and nothing changes.
     case refuse
   }

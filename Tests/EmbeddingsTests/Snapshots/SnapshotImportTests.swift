@@ -60,6 +60,34 @@ import Testing
     #expect(try refused.count == 110)
   }
 
+  @Test(arguments: Contract.all)
+  func ofTwoRowsTheOneWithTheLaterStepStays(contract: Contract) throws {
+    func row(_ numbers: some Sequence<Int>, _ value: Float, step: Int64) -> RowBatch {
+      var batch = RowBatch(idType: contract.idType, dimension: 3)
+      for number in numbers {
+        batch.ids.append(contract.id(number))
+        batch.vectors += [value, value, value]
+        batch.lastSteps.append(step)
+      }
+      return batch
+    }
+    let store = try contract.backend.make(contract.configuration(), in: scratch.directory)
+    try store.importRows(ImportOptions(), from: [row(0..<300, 1, step: 5)])
+    let summary = try store.importRows(
+      ImportOptions(existing: .newer),
+      from: [
+        row(0..<100, 2, step: 4), row(100..<200, 2, step: 5), row(200..<250, 2, step: 6),
+        row(290..<400, 2, step: 7), row(200..<250, 3, step: 9),
+      ])
+    #expect(summary.inserted == 100 && summary.kept == 200)
+    #expect(summary.replaced == 60 && summary.duplicates == 50)
+    let vectors = try store.lookup(contract.column(0..<400))
+    for number in 0..<400 {
+      let isOld = number < 200 || (250..<290).contains(number)
+      #expect(vectors[3 * number] == (isOld ? 1 : 2))
+    }
+  }
+
   @Test func whatDoesNotFitIsRefusedNamingBothValues() throws {
     let database = try scratch.open()
     let source = TableConfiguration(dimension: 4, idType: .int64, optimizer: .adagrad())

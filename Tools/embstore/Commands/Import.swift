@@ -34,7 +34,7 @@ struct Import: ParsableCommand {
 
   /// What happens to an id that has a row already.
   enum Existing: String, ExpressibleByArgument, CaseIterable {
-    case replace, keep, refuse
+    case replace, keep, newer, refuse
   }
 
   @OptionGroup var database: DatabaseArguments
@@ -45,7 +45,8 @@ struct Import: ParsableCommand {
   var create = false
   @Option(help: "The format, where content does not tell.")
   var format: FileKind?
-  @Option(help: "What happens to ids that have a row already.")
+  @Option(
+    help: "What happens to ids that have a row already; newer replaces those of earlier last steps.")
   var existing: Existing = .replace
   @Option(
     help: "For npy and safetensors: a file with the id of each row, one a line, or an integer npy.",
@@ -152,6 +153,7 @@ extension Import.Existing {
     switch self {
     case .replace: .replace
     case .keep: .keep
+    case .newer: .newer
     case .refuse: .refuse
     }
   }
