@@ -84,6 +84,7 @@ struct Training {
     result["rows_per_s_durable"] = Double(ids.count) / (total + durable)
     result["commit_every"] = options.commitEvery
     result["waits_for_commits"] = options.waitForCommits
+    result["prefetches"] = options.prefetch
     // Behind the loop, a commit that waits its turn gives way to a later one.
     result["commits_written"] = Int(try database.statistics().generation - generation)
     result["disk_bytes"] = allocatedBytes(path + "/data.mdb")

@@ -43,7 +43,7 @@ import Testing
   @Test func prefetchingBesideTrainingLosesNothing() throws {
     let database = try scratch.open(budget: 256 << 10)
     let table = try database.table(
-      "t", TableConfiguration(dimension: 16, optimizer: .sgd(learningRate: 1)))
+      "t", TableConfiguration(dimension: 16, idType: .int64, optimizer: .sgd(learningRate: 1)))
     let ids = (0..<40).map { round in
       IDColumn((0..<200).map { Int64(($0 * 31 + round * 7) % 3000) })
     }
@@ -71,7 +71,7 @@ import Testing
 
   @Test func aHintThatCannotBeFollowedHarmsNothing() throws {
     let database = try scratch.open()
-    let table = try database.table("t", TableConfiguration(dimension: 4))
+    let table = try database.table("t", TableConfiguration(dimension: 4, idType: .int64))
     table.prefetch(IDColumn(["of another type"]).batch)
     table.prefetch(IDColumn([Int64]()).batch)
     table.prefetch(IDColumn([Int64(5)]).batch)
