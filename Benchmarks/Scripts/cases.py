@@ -61,13 +61,14 @@ def memory(threads, workloads):
 
 def scaling(threads, workloads):
     """Uniform lookups of cached rows, and training, over tables of growing size."""
-    for rows in (10_000, 100_000, 1_000_000, 5_000_000, 20_000_000):
+    for rows in SCALES:
         yield Case(
             "w1", 1, {"rows": rows, "exponent": 0, "warm-all": True, "passes": 3}, only=CORE)
-    for rows in (10_000, 100_000, 1_000_000, 5_000_000, 20_000_000):
+    for rows in SCALES:
         yield Case("w3", 1, {"rows": rows}, only=CORE)
 
 
+SCALES = (10_000, 100_000, 1_000_000, 5_000_000, 20_000_000)
 CORE = ["embeddingstore", "limit"]
 IN_MEMORY = CORE + ["rocksdb-cuckoo", "lmdb"]
 

@@ -82,7 +82,7 @@ class Results:
             "w3": [
                 ("durable, million", "rows_per_s_durable", 1e-6, "{:.3f}"),
                 ("p50 ms", "step_p50_ms", 1, "{:.2f}"), ("p99 ms", "step_p99_ms", 1, "{:.1f}"),
-                ("max ms", "step_max_ms", 1, "{:.0f}"), ("commits s", "commits_s", 1, "{:.2f}"),
+                ("max ms", "step_max_ms", 1, "{:.0f}"), ("commits", "commits_written", 1, "{:.0f}"),
                 ("durable s", "durable_s", 1, "{:.2f}"), ("disk MB", "disk_bytes", 1e-6, "{:.0f}"),
             ],
             "w4": [("disk MB", "disk_bytes", 1e-6, "{:.0f}")],

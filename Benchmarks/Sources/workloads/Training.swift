@@ -41,7 +41,6 @@ struct Training {
     let distinctBytes = min(stream.rows, ids.count / 6) * options.dimension * 8 * 2
     let database = try EmbeddingDatabase(at: path, options: .init(cacheBudget: budget))
     try writeOnce(min(2 * distinctBytes, 4 << 30), to: database)
-    touchMemory(min(distinctBytes, 4 << 30))
 
     let table = try database.table(
       "rows", Self.configuration(dimension: options.dimension, kind: kind))
@@ -85,6 +84,7 @@ struct Training {
     result["rows_per_s_durable"] = Double(ids.count) / (total + durable)
     result["commit_every"] = options.commitEvery
     result["waits_for_commits"] = options.waitForCommits
+    result["prefetches"] = options.prefetch
     // Behind the loop, a commit that waits its turn gives way to a later one.
     result["commits_written"] = Int(try database.statistics().generation - generation)
     result["disk_bytes"] = allocatedBytes(path + "/data.mdb")
@@ -117,8 +117,8 @@ extension ResultLine {
 }
 
 extension Training {
-  /// Fills the database's file with a table that is removed again: what is timed then writes to pages
-  /// of the file that the system has in memory, as the rivals do.
+  /// Fills the database's file and cache with a table that is removed again: what is timed then
+  /// touches memory, and pages of the file, that were touched before, as the rivals do.
   private func writeOnce(_ bytes: Int, to database: EmbeddingDatabase) throws {
     let dimension = options.dimension
     let table = try database.table(
@@ -134,6 +134,12 @@ extension Training {
         next = last
         return true
       }
+    }
+    // And its rows into the cache, whose memory goes to the next table.
+    let batchSize: Int64 = 8192
+    for first in stride(from: 0, to: end, by: Int(batchSize)) {
+      let ids = Array(first..<min(first + batchSize, end))
+      _ = try table.lookup(IDColumn(ids), mode: .training)
     }
     try database.dropTable("written once")
   }

@@ -9,6 +9,8 @@ final class TrainingLoop {
   private let keys: Keys
   private let table: EmbeddingTable
   private let threads: ThreadPair
+  /// The step whose keys are the last that may be asked for ahead of their turn; nil asks for none.
+  private let lastPrefetch: Int?
   private let distinct: DistinctKeys
   /// The vectors of the distinct keys, which their gradients then replace.
   private let rows: UnsafeMutableBufferPointer<Float>
@@ -29,6 +31,7 @@ final class TrainingLoop {
     self.keys = keys
     self.table = table
     threads = ThreadPair(count: training.options.threads)
+    lastPrefetch = training.options.prefetch ? training.stream.batches - 1 : nil
     distinct = DistinctKeys(kind: training.kind, batchSize: batchSize)
     rows = .allocate(capacity: batchSize * dimension)
     rows.initialize(repeating: 0)
@@ -41,6 +44,9 @@ final class TrainingLoop {
 
   /// Takes step `step`, from 0 on.
   func step(_ step: Int) throws {
+    if let lastPrefetch, step < lastPrefetch {
+      try keys.withBatch((step + 1) * batchSize..<(step + 2) * batchSize) { table.prefetch($0) }
+    }
     let begin = seconds()
     distinct.find(in: keys, step * batchSize..<(step + 1) * batchSize)
     times.distinct += seconds() - begin

@@ -76,6 +76,8 @@ struct RunOptions: ParsableArguments {
   var commitEvery = 50
   @Flag(help: "Training waits for each commit, instead of going on while it is written.")
   var waitForCommits = false
+  @Flag(help: "Training asks for the rows of the next step ahead of its turn.")
+  var prefetch = false
   @Option(help: "Timed passes of lookups.") var passes = 5
   @Flag(help: "Look every row of the table up once before, in w1 and w6-lookup.") var warmAll =
     false

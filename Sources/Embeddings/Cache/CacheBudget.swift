@@ -20,6 +20,8 @@ final class CacheBudget: Sendable {
   var bytesAhead: Int { max(1 << 20, min(32 << 20, commitLimit / 4)) }
   /// Bytes for row numbers and block addresses.
   let lookupLimit: Int
+  /// Where the memory of cached rows comes from.
+  let regions = RegionPool()
   private let used = Atomic<Int>(0)
   private let lookups = Atomic<Int>(0)
   private let dirty = Atomic<Int>(0)

@@ -11,12 +11,12 @@ struct CacheLayout: Sendable {
   /// Bytes of memory that a commit needs for a row: its places in lists, and a copy should it change
   /// before its turn.
   let commitBytes: Int
-  /// Bytes of one row in a slab: header, floats, and a pointer to the id's bytes.
+  /// Bytes of one row in a slab: header, floats, and for a byte-string id its place.
   let rowBytes: Int
   /// Where the floats start in a slab: on a cache line, so that rows of 16 floats and their
   /// multiples do as well.
   let floatsOffset: Int
-  /// Where the pointers to ids start: the floats before them may be an odd number.
+  /// Where the places of ids start: on a cache line.
   let idsOffset: Int
   /// Bytes of a slab, whole cache lines.
   let slabBytes: Int
@@ -33,13 +33,13 @@ struct CacheLayout: Sendable {
     self.hasBytes = hasBytes
     let headerBytes = MemoryLayout<RowHeader>.stride
     commitBytes = 2 * MemoryLayout<ChangedRow>.stride + 64 + 4 * rowFloats
-    rowBytes = headerBytes + 4 * rowFloats + (hasBytes ? 8 : 0)
+    rowBytes = headerBytes + 4 * rowFloats + (hasBytes ? StoredID.stride : 0)
     var shift = 3
     while shift < 12, rowBytes << (shift + 1) <= mostSlabBytes { shift += 1 }
     rowsPerSlabShift = shift
     slotMask = (1 << shift) - 1
     floatsOffset = (headerBytes << shift + 63) & ~63
-    idsOffset = floatsOffset + (rowFloats * 4 << shift + 7) & ~7
-    slabBytes = (idsOffset + (hasBytes ? 8 << shift : 0) + 63) & ~63
+    idsOffset = (floatsOffset + (rowFloats * 4) << shift + 63) & ~63
+    slabBytes = idsOffset + (hasBytes ? StoredID.stride << shift : 0)
   }
 }

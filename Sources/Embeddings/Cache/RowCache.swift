@@ -50,7 +50,9 @@ final class RowCache: Sendable {
     shardShift = UInt64(64 - shardBits)
     let context = ShardContext(
       layout: layout, budget: budget,
-      slabs: SlabMemory(slabBytes: layout.slabBytes, limit: budget.limit), counts: counts)
+      slabs: SlabMemory(
+        slabBytes: layout.slabBytes, limit: budget.limit, pool: budget.regions),
+      counts: counts)
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }
 

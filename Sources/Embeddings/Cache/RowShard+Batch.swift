@@ -10,7 +10,7 @@ extension RowShard {
   ///
   /// - Parameters:
   ///   - prefetchedFloats: the floats of each row that `body` will read.
-  ///   - prepare: called with a batch position some rows before `body` is.
+  ///   - prepare: called with a batch position some rows before `body` is, unless its id is not here.
   @inline(__always)
   mutating func forEachSlot(
     in range: Range<Int>, of ids: UnsafeIDs, _ scratch: BatchScratch, prefetchedFloats: Int,
@@ -25,8 +25,9 @@ extension RowShard {
       let (start, end) = (range.lowerBound, range.upperBound)
       for k in start..<min(start &+ 2 &* ahead, end) { index.prefetch(hashes[k]) }
       for k in start..<min(start &+ ahead, end) {
-        candidates[k & (ahead &- 1)] = near(hashes[k], prefetchedFloats)
-        prepare(Int(order[k]))
+        let slot = near(hashes[k], prefetchedFloats)
+        candidates[k & (ahead &- 1)] = slot
+        if slot >= 0 { prepare(Int(order[k])) }
       }
       var k = start
       while k < end {
@@ -34,8 +35,9 @@ extension RowShard {
         var slot = candidates[k & (ahead &- 1)]
         if k &+ 2 &* ahead < end { index.prefetch(hashes[k &+ 2 &* ahead]) }
         if k &+ ahead < end {
-          candidates[k & (ahead &- 1)] = near(hashes[k &+ ahead], prefetchedFloats)
-          prepare(Int(order[k &+ ahead]))
+          let slot = near(hashes[k &+ ahead], prefetchedFloats)
+          candidates[k & (ahead &- 1)] = slot
+          if slot >= 0 { prepare(Int(order[k &+ ahead])) }
         }
         let i = Int(order[k])
         let key = RowKey(

@@ -7,6 +7,7 @@ extension RowShard {
   @inline(__always)
   func prefetchRow(_ slot: Int, floatCount: Int) {
     ck_prefetch(header(slot))
+    if layout.hasBytes { ck_prefetch(storedID(slot).place) }
     let start = UnsafeRawPointer(floats(slot))
     var offset = 0
     while offset < floatCount &* 4 {

@@ -12,7 +12,7 @@ struct ShardContext: Sendable {
 /// One shard of a table's cache: rows in slabs, found through an index.
 ///
 /// Rows stand in numbered slots. A slab holds the headers of its rows, then their floats (vector
-/// and slots side by side), then for byte-string ids a pointer to the id's bytes. The unsafe code
+/// and slots side by side), then for byte-string ids the ids. The unsafe code
 /// here and in the extensions is the cache's own memory; a shard is only ever touched under its
 /// lock.
 struct RowShard: ~Copyable {
@@ -83,22 +83,19 @@ struct RowShard: ~Copyable {
       + (slot & layout.slotMask) &* layout.rowFloats
   }
 
-  /// Where the pointer to the id's bytes stands, in a shard of byte-string ids. The pointee starts
-  /// with the number of bytes as UInt32.
+  /// Where the id's bytes stand, in a shard of byte-string ids.
   @inline(__always)
-  func idPointer(_ slot: Int) -> UnsafeMutablePointer<UnsafeMutableRawPointer?> {
-    (slabs[slot &>> layout.rowsPerSlabShift] + layout.idsOffset)
-      .assumingMemoryBound(to: UnsafeMutableRawPointer?.self)
-      + (slot & layout.slotMask)
+  func storedID(_ slot: Int) -> StoredID {
+    StoredID(
+      place: slabs[slot &>> layout.rowsPerSlabShift] + layout.idsOffset
+        + (slot & layout.slotMask) &* StoredID.stride)
   }
 
   /// The bytes of the id of a row; empty in a shard of Int64 ids.
   @inline(__always)
   func idBytes(_ slot: Int) -> UnsafeRawBufferPointer {
     guard layout.hasBytes else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-    let pointer = idPointer(slot).pointee.unsafelyUnwrapped
-    return UnsafeRawBufferPointer(
-      start: pointer + 4, count: Int(pointer.load(as: UInt32.self)))
+    return storedID(slot).bytes
   }
 
   // MARK: Slabs
@@ -186,22 +183,16 @@ struct RowShard: ~Copyable {
 
   // MARK: Ids
 
-  static func idAllocation(_ count: Int) -> Int { (count + 4 + 15) & ~15 + 16 }
-
   /// Copies the bytes of an id; false where the budget is spent.
   mutating func storeID(_ bytes: UnsafeRawBufferPointer, slot: Int) -> Bool {
-    guard context.budget.reserve(Self.idAllocation(bytes.count)) else { return false }
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes.count + 4, alignment: 8)
-    memory.storeBytes(of: UInt32(bytes.count), as: UInt32.self)
-    (memory + 4).copyMemory(from: bytes.baseAddress.unsafelyUnwrapped, byteCount: bytes.count)
-    idPointer(slot).initialize(to: memory)
+    let allocation = StoredID.allocation(bytes.count)
+    guard allocation == 0 || context.budget.reserve(allocation) else { return false }
+    storedID(slot).store(bytes)
     return true
   }
 
   func releaseID(_ slot: Int) {
-    guard let memory = idPointer(slot).pointee else { return }
-    context.budget.release(Self.idAllocation(Int(memory.load(as: UInt32.self))))
-    memory.deallocate()
-    idPointer(slot).pointee = nil
+    let freed = storedID(slot).release()
+    if freed > 0 { context.budget.release(freed) }
   }
 }

@@ -1,18 +1,10 @@
 import Synchronization
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// The memory of a table's slabs, all of one size.
 ///
 /// Rows are read in random order, and with pages of 4 KiB nearly every one of them would miss the
-/// processor's table of addresses. A large cache therefore cuts its slabs out of regions for which
-/// it asks the system for huge pages. All of it goes back when the last slab has been given back.
+/// processor's table of addresses. A large cache therefore cuts its slabs out of regions that lie on
+/// huge pages. All of it goes back when the last slab has been given back.
 ///
 /// Unsafe: this is where the memory of cached rows comes from and goes to.
 final class SlabMemory: Sendable {
@@ -30,26 +22,23 @@ final class SlabMemory: Sendable {
   /// Bytes of a slab, a multiple of a cache line.
   let slabBytes: Int
   private let regionBytes: Int
+  private let pool: RegionPool?
   private let state = Mutex(State())
-
-  private static let hugePage = 2 << 20
 
   /// - Parameters:
   ///   - slabBytes: the bytes that a slab needs.
   ///   - limit: the bytes that there may be in all; huge pages are for those who can afford one that
   ///     is partly empty.
-  init(slabBytes: Int, limit: Int) {
+  ///   - pool: where huge regions come from.
+  init(slabBytes: Int, limit: Int, pool: RegionPool) {
     let slabBytes = (slabBytes + 63) & ~63
     self.slabBytes = slabBytes
-    if limit >= 32 * Self.hugePage {
-      let pages = (slabBytes + Self.hugePage - 1) / Self.hugePage
-      regionBytes = pages * Self.hugePage
-    } else {
-      regionBytes = slabBytes
-    }
+    let isPooled = limit >= 32 * RegionPool.regionBytes && slabBytes <= RegionPool.regionBytes
+    self.pool = isPooled ? pool : nil
+    regionBytes = isPooled ? RegionPool.regionBytes : slabBytes
   }
 
-  deinit { state.withLock { Self.freeRegions(&$0) } }
+  deinit { state.withLock { freeRegions(&$0) } }
 
   /// Memory for a slab, aligned to a cache line.
   func take() -> UnsafeMutableRawPointer {
@@ -76,16 +65,8 @@ final class SlabMemory: Sendable {
   }
 
   private func newRegion() -> UnsafeMutableRawPointer {
-    var memory: UnsafeMutableRawPointer?
-    let isHuge = regionBytes % Self.hugePage == 0
-    let status = posix_memalign(&memory, isHuge ? Self.hugePage : 64, regionBytes)
-    precondition(status == 0, "out of memory: cached rows need \(regionBytes) bytes more")
-    let region = memory.unsafelyUnwrapped
-    #if os(Linux)
-      // A wish: without huge pages everything works as well, only slower.
-      if isHuge { madvise(region, regionBytes, MADV_HUGEPAGE) }
-    #endif
-    return region
+    if let pool { return pool.take() }
+    return .allocate(byteCount: regionBytes, alignment: 64)
   }
 
   /// Takes a slab back.
@@ -94,12 +75,14 @@ final class SlabMemory: Sendable {
     state.withLock { state in
       state.live -= 1
       state.free.append(taken.slab)
-      if state.live == 0 { Self.freeRegions(&state) }
+      if state.live == 0 { freeRegions(&state) }
     }
   }
 
-  private static func freeRegions(_ state: inout State) {
-    for region in state.regions { free(region) }
+  private func freeRegions(_ state: inout State) {
+    for region in state.regions {
+      if let pool { pool.giveBack(region) } else { region.deallocate() }
+    }
     state = State()
   }
 }

@@ -16,7 +16,7 @@ final class BatchScratch {
   /// Where each shard's part of `order` starts, and the end of the last.
   private(set) var starts: [Int] = []
   /// Batch positions of ids that are not in the cache.
-  var misses: [UInt32] = []
+  private(set) var misses = MissList(capacity: 1)
   /// How many rows were read but found no room in the cache.
   var uncached = 0
   /// Whether an id is to become a row.
@@ -39,6 +39,7 @@ final class BatchScratch {
     order.deallocate()
     orderedHashes.deallocate()
     slots.deallocate()
+    misses.deallocate()
   }
 
   private func grow(_ count: Int) {
@@ -47,18 +48,20 @@ final class BatchScratch {
     order.deallocate()
     orderedHashes.deallocate()
     slots.deallocate()
+    misses.deallocate()
     capacity = max(count, capacity * 2)
     hashes = .allocate(capacity: capacity)
     order = .allocate(capacity: capacity)
     orderedHashes = .allocate(capacity: capacity)
     slots = .allocate(capacity: capacity)
+    misses = MissList(capacity: capacity)
   }
 
   /// Hashes the ids and groups them by shard.
   func group(_ ids: UnsafeIDs, in cache: RowCache) {
     let count = ids.count
     grow(count)
-    misses.removeAll(keepingCapacity: true)
+    misses.removeAll()
     uncached = 0
     hasAbsent = false
     let shardCount = cache.shards.count
@@ -104,7 +107,7 @@ final class BatchScratch {
   /// The batch positions of the misses, rising.
   func missesInBatchOrder() -> [UInt32] {
     var isMiss = [UInt64](repeating: 0, count: (capacity + 63) / 64)
-    for i in misses { isMiss[Int(i / 64)] |= 1 << UInt64(i % 64) }
+    for i in misses.positions { isMiss[Int(i / 64)] |= 1 << UInt64(i % 64) }
     var ordered: [UInt32] = []
     ordered.reserveCapacity(misses.count)
     for (word, bits) in isMiss.enumerated() {
@@ -122,7 +125,7 @@ final class BatchScratch {
     // The keys are sorted with their positions: looking them up in each comparison costs more.
     var sorted: [(treeKey: UInt64, position: Int)] = []
     sorted.reserveCapacity(misses.count)
-    for i in misses {
+    for i in misses.positions {
       sorted.append((storage.treeKey(RowKey.key(ofHash: hashes[Int(i)])), Int(i)))
     }
     sorted.sort { $0.treeKey == $1.treeKey ? $0.position < $1.position : $0.treeKey < $1.treeKey }
@@ -137,6 +140,41 @@ final class BatchScratch {
       bytes: ids.bytes == nil
         ? UnsafeRawBufferPointer(start: nil, count: 0) : ids.bytes(i))
   }
+}
+
+/// The batch positions of ids that are not in the cache.
+///
+/// Unsafe: two addresses, so that an inner loop notes a miss without asking whether the list is in
+/// use elsewhere.
+struct MissList {
+  private let start: UnsafeMutablePointer<UInt32>
+  private let total: UnsafeMutablePointer<Int>
+
+  init(capacity: Int) {
+    start = .allocate(capacity: capacity)
+    total = .allocate(capacity: 1)
+    total.initialize(to: 0)
+  }
+
+  func deallocate() {
+    start.deallocate()
+    total.deallocate()
+  }
+
+  var count: Int { total.pointee }
+  var isEmpty: Bool { total.pointee == 0 }
+  var positions: UnsafeBufferPointer<UInt32> {
+    UnsafeBufferPointer(start: start, count: total.pointee)
+  }
+
+  /// Adds a position; there is room for as many as the batch has.
+  @inline(__always)
+  func append(_ position: Int) {
+    start[total.pointee] = UInt32(truncatingIfNeeded: position)
+    total.pointee &+= 1
+  }
+
+  func removeAll() { total.pointee = 0 }
 }
 
 /// The slot in the cache that a batch found for an id.

@@ -29,8 +29,9 @@ extension EmbeddingTable {
   ) throws(EmbeddingError) -> BatchOutcome {
     let dimension = storage.layout.dimension
     var hasRoom = true
+    let (misses, slots) = (scratch.misses, scratch.slots)
     if database.isReadOnly {
-      scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
+      for i in 0..<ids.count { scratch.misses.append(i) }
     } else {
       forEachShard(scratch) { rows, range in
         PendingCopies.with(dimension: dimension) { copies in
@@ -43,7 +44,7 @@ extension EmbeddingTable {
             var slot = slot
             if slot < 0 {
               guard rows.context.counts.allAreCached else {
-                scratch.misses.append(UInt32(truncatingIfNeeded: i))
+                misses.append(i)
                 return
               }
               guard mode == .training else {
@@ -58,7 +59,7 @@ extension EmbeddingTable {
                 return
               }
             }
-            self.use(slot, i, &rows, scratch, mode: mode)
+            self.use(slot, i, &rows, slots, scratch, mode: mode)
             copies.add(rows.floats(slot), to: target)
           }
         }
@@ -153,13 +154,13 @@ extension EmbeddingTable {
   /// row if the lookup is for training.
   @inline(__always)
   private func use(
-    _ slot: Int, _ position: Int, _ rows: inout RowShard, _ scratch: BatchScratch,
-    mode: LookupMode
+    _ slot: Int, _ position: Int, _ rows: inout RowShard,
+    _ slots: UnsafeMutablePointer<FoundSlot>, _ scratch: BatchScratch, mode: LookupMode
   ) {
     let flags = rows.header(slot).pointee.flags
     if mode == .training {
       let isAbsent = flags.contains(.deleted)
-      scratch.slots[position] = FoundSlot(slot, isAbsent: isAbsent)
+      slots[position] = FoundSlot(slot, isAbsent: isAbsent)
       if isAbsent { scratch.hasAbsent = true }
     }
     if !flags.contains(.referenced) { rows.header(slot).pointee.flags.insert(.referenced) }
@@ -170,7 +171,7 @@ extension EmbeddingTable {
     _ slot: Int, _ position: Int, _ rows: inout RowShard, _ scratch: BatchScratch,
     to target: UnsafeMutablePointer<Float>, mode: LookupMode
   ) {
-    use(slot, position, &rows, scratch, mode: mode)
+    use(slot, position, &rows, scratch.slots, scratch, mode: mode)
     target.update(from: rows.floats(slot), count: storage.layout.dimension)
   }
 
@@ -185,7 +186,7 @@ extension EmbeddingTable {
     let isReadOnly = database.isReadOnly
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       try batch(ids) { (scratch) throws(EmbeddingError) in
-        scratch.misses.append(contentsOf: 0..<UInt32(ids.count))
+        for i in 0..<ids.count { scratch.misses.append(i) }
         return try fetch(ids, scratch, floatBytes: 0) { rows, i, _, slot, stored in
           if slot >= 0 && !isReadOnly {
             let counts = rows.counts(slot)

@@ -25,6 +25,7 @@ extension EmbeddingTable {
     _ ids: UnsafeIDs, _ scratch: BatchScratch, absent: Absent
   ) throws(EmbeddingError) -> BatchOutcome {
     var hasRoom = true
+    let (misses, slots) = (scratch.misses, scratch.slots)
     forEachShard(scratch) { rows, range in
       rows.forEachSlot(
         in: range, of: ids, scratch, prefetchedFloats: 0, bodyInserts: true, prepare: { _ in }
@@ -32,11 +33,11 @@ extension EmbeddingTable {
         var slot = slot
         if slot < 0 {
           guard rows.context.counts.allAreCached else {
-            scratch.misses.append(UInt32(truncatingIfNeeded: i))
+            misses.append(i)
             return
           }
           guard absent == .create else {
-            scratch.slots[i] = .none
+            slots[i] = .none
             return
           }
           slot = self.insertAbsent(key, &rows, scratch)
@@ -45,7 +46,7 @@ extension EmbeddingTable {
             return
           }
         }
-        self.keep(slot, i, &rows, scratch, absent: absent)
+        self.keep(slot, i, &rows, slots, scratch, absent: absent)
       }
     }
     guard hasRoom else { return .needsCommit }
@@ -62,7 +63,7 @@ extension EmbeddingTable {
           stored.map { self.insert(key, $0, &rows) } ?? self.insertAbsent(key, &rows, scratch)
         if slot < 0 { return false }
       }
-      self.keep(slot, i, &rows, scratch, absent: absent)
+      self.keep(slot, i, &rows, slots, scratch, absent: absent)
       return true
     }
   }
@@ -70,18 +71,19 @@ extension EmbeddingTable {
   /// Keeps a cached row for the batch; a deleted one is to be made anew, or passed over.
   @inline(__always)
   private func keep(
-    _ slot: Int, _ position: Int, _ rows: inout RowShard, _ scratch: BatchScratch, absent: Absent
+    _ slot: Int, _ position: Int, _ rows: inout RowShard,
+    _ slots: UnsafeMutablePointer<FoundSlot>, _ scratch: BatchScratch, absent: Absent
   ) {
     let flags = rows.header(slot).pointee.flags
     let isAbsent = flags.contains(.deleted)
     if isAbsent {
       guard absent == .create else {
-        scratch.slots[position] = .none
+        slots[position] = .none
         return
       }
       scratch.hasAbsent = true
     }
-    scratch.slots[position] = FoundSlot(slot, isAbsent: isAbsent)
+    slots[position] = FoundSlot(slot, isAbsent: isAbsent)
     if !flags.contains(.referenced) { rows.header(slot).pointee.flags.insert(.referenced) }
     rows.markDirty(slot)
   }

@@ -86,7 +86,7 @@ extension EmbeddingTable {
     let layout = storage.layout
     // In batch order, in which their vectors are written one behind the other.
     let misses = scratch.missesInBatchOrder()
-    scratch.misses.removeAll(keepingCapacity: true)
+    scratch.misses.removeAll()
     // Unsafe: a ring of probes, each written before it is read.
     let probes = UnsafeMutablePointer<Probe>.allocate(capacity: ring)
     defer { probes.deallocate() }
@@ -118,7 +118,7 @@ extension EmbeddingTable {
       {
         guard try body(i, stored) else { return false }
       } else {
-        scratch.misses.append(UInt32(i))
+        scratch.misses.append(i)
       }
     }
     return true

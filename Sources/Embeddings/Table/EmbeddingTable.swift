@@ -55,6 +55,7 @@ final class TableCore: Sendable {
   let locations: RowLocations
   private let madeDoorkeeper = Mutex<Doorkeeper?>(nil)
   let scratch = ScratchPool()
+  let prefetches = PrefetchQueue()
   let sampler = SamplerState()
   let initializer: Initializer
   let seed: UInt64

@@ -39,6 +39,22 @@ public struct IDColumn: Sendable, Hashable {
     for id in ids { append(id) }
   }
 
+  /// A copy of the ids of a batch, or nil where its offsets do not rise or lie beyond its bytes.
+  package init?(copying batch: borrowing IDBatch) {
+    self.init(type: batch.type)
+    let column = try? batch.withUnsafeIDs { (ids) throws(EmbeddingError) -> IDColumn in
+      var column = IDColumn(type: ids.int64s == nil ? .bytes : .int64)
+      if let int64s = ids.int64s {
+        column.int64s = Array(UnsafeBufferPointer(start: int64s, count: ids.count))
+      } else {
+        for i in 0..<ids.count { column.append(bytes: ids.bytes(i)) }
+      }
+      return column
+    }
+    guard let column else { return nil }
+    self = column
+  }
+
   /// A column of byte-string ids in Arrow's layout; the first offset is 0, the last the length of
   /// `bytes`, and they rise.
   package init(offsets: [Int32], bytes: [UInt8]) {

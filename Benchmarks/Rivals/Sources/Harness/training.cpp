@@ -46,6 +46,7 @@ void TrainingTimes::add_to(Result &result, size_t batch_size) const {
       .add("step_p99_ms", quantile(steps, 0.99) * 1e3)
       .add("step_max_ms", quantile(steps, 1) * 1e3)
       .add("commits", double(commits.size()))
+      .add("commits_written", double(commits.size() + 1))
       .add("commits_s", committing)
       .add("commit_max_ms", quantile(commits, 1) * 1e3)
       .add("unique_rows_per_s", double(distinct) / total)
