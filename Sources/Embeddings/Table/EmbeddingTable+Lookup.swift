@@ -94,6 +94,7 @@ extension EmbeddingTable {
         self.copy(slot, i, &rows, scratch, to: target, mode: .training)
       } else if let stored {
         scratch.uncached += 1
+        scratch.slots[i] = .none
         stored.block.copyVector(stored.index, to: target)
       } else {
         return false
