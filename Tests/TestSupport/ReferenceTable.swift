@@ -145,16 +145,23 @@ package struct ReferenceTable: Sendable {
           summary.duplicates += 1
           continue
         }
-        if rows[id] == nil {
-          summary.inserted += 1
-        } else {
+        if let stored = rows[id] {
           switch options.existing {
           case .refuse: return nil
           case .keep:
             summary.kept += 1
             continue
+          case .newer:
+            let step = batch.lastSteps.isEmpty ? options.step : batch.lastSteps[i]
+            guard step > stored.lastStep else {
+              summary.kept += 1
+              continue
+            }
+            summary.replaced += 1
           case .replace: summary.replaced += 1
           }
+        } else {
+          summary.inserted += 1
         }
         var row = copy[id] ?? newRow(id)
         row.vector = Array(batch.vectors[i * dimension..<(i + 1) * dimension])

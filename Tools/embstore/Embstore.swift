@@ -29,7 +29,8 @@ struct Embstore: ParsableCommand {
     groupedSubcommands: [
       CommandGroup(name: "Fill", subcommands: [Create.self, Import.self, Delete.self]),
       CommandGroup(
-        name: "Look", subcommands: [Stat.self, Get.self, Dump.self, Similar.self, Export.self]),
+        name: "Look",
+        subcommands: [Stat.self, Get.self, Dump.self, Similar.self, Diff.self, Export.self]),
       CommandGroup(
         name: "Keep", subcommands: [Verify.self, Backup.self, Compact.self, Merge.self]),
     ])

@@ -46,7 +46,8 @@ struct Import: ParsableCommand {
   @Option(help: "The format, where content does not tell.")
   var format: FileKind?
   @Option(
-    help: "What happens to ids that have a row already; newer replaces those of earlier last steps.")
+    help: "What happens to ids that have a row already; newer replaces those of earlier last steps."
+  )
   var existing: Existing = .replace
   @Option(
     help: "For npy and safetensors: a file with the id of each row, one a line, or an integer npy.",
