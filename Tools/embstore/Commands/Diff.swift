@@ -56,7 +56,8 @@ struct Diff: ParsableCommand {
     }
     if found.moved > 0 {
       lines += ["", "distance"]
-      lines += bars(found.histogram.map { (Float($0.lower).description, $0.count) }).map { "  " + $0 }
+      let bins = found.histogram.map { (Float($0.lower).description, $0.count) }
+      lines += bars(bins).map { "  " + $0 }
     }
     if !found.farthest.isEmpty {
       var farthest = TextTable([("moved farthest", .left), ("distance", .right)])
