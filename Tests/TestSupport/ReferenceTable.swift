@@ -145,20 +145,17 @@ package struct ReferenceTable: Sendable {
           summary.duplicates += 1
           continue
         }
-        if let stored = rows[id] {
+        let lastStep = batch.lastSteps.isEmpty ? options.step : batch.lastSteps[i]
+        if let row = rows[id] {
           switch options.existing {
           case .refuse: return nil
           case .keep:
             summary.kept += 1
             continue
-          case .newer:
-            let step = batch.lastSteps.isEmpty ? options.step : batch.lastSteps[i]
-            guard step > stored.lastStep else {
-              summary.kept += 1
-              continue
-            }
-            summary.replaced += 1
-          case .replace: summary.replaced += 1
+          case .newer where lastStep <= row.lastStep:
+            summary.kept += 1
+            continue
+          case .replace, .newer: summary.replaced += 1
           }
         } else {
           summary.inserted += 1
@@ -170,7 +167,7 @@ package struct ReferenceTable: Sendable {
           batch.slots.isEmpty
           ? newSlots : Array(batch.slots[i * slotCount..<(i + 1) * slotCount])
         if !batch.frequencies.isEmpty { row.frequency = batch.frequencies[i] }
-        row.lastStep = batch.lastSteps.isEmpty ? options.step : batch.lastSteps[i]
+        row.lastStep = lastStep
         copy[id] = row
       }
     }

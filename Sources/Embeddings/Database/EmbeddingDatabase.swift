@@ -24,8 +24,9 @@ public final class EmbeddingDatabase: Sendable {
   /// How a database is opened.
   public struct Options: Sendable {
     /// The bytes of memory that the database may take, for all tables together: half of them for
-    /// cached rows, half for the pages that a commit writes. The default is 256 MiB. Pages of the
-    /// memory map come on top; the system takes them back when it needs them.
+    /// cached rows, a quarter for what a commit needs, a quarter for finding rows that are not cached.
+    /// The default is 256 MiB. Pages of the memory map come on top; the system takes them back when it
+    /// needs them.
     public var cacheBudget: Int
     /// What a commit promises; see ``Durability``.
     public var durability: Durability

@@ -147,7 +147,8 @@ extension ModelRun {
       batches.append(batch)
     }
     let existing: ImportOptions.Existing =
-      random.oneIn(8) ? .refuse : random.oneIn(2) ? .keep : .replace
+      random.oneIn(8)
+      ? .refuse : [.keep, .newer, .replace].randomElement(using: &random)!
     let options = ImportOptions(existing: existing, step: step)
     let fails = random.oneIn(4)
     let result: Result<ImportSummary, EmbeddingError> = doImport(t, batches, options, fails)
