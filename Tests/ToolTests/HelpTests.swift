@@ -5,7 +5,7 @@ import Testing
   let bench = Workbench()
   static let commands = [
     "create", "import", "delete", "stat", "get", "dump", "similar", "export", "verify", "backup",
-    "compact", "merge",
+    "compact", "merge", "diff",
   ]
 
   @Test func theHelpNamesEveryCommandAndExitCode() throws {
@@ -55,7 +55,8 @@ import Testing
       ["export", "words.emb", "out.txt", "--table", "words"],
       ["import", "words.emb", "out.txt", "--table", "words"],
       ["export", "words.emb", "out.embsnap", "--table", "words"], ["stat", "out.embsnap"],
-      ["verify", "out.embsnap"], ["import", "words.emb", "out.embsnap", "--table", "words"],
+      ["verify", "out.embsnap"], ["diff", "out.embsnap", "out.embsnap"],
+      ["import", "words.emb", "out.embsnap", "--table", "words"],
       ["delete", "words.emb", "king", "--table", "words"], ["verify", "words.emb"],
       ["backup", "words.emb", "b.emb"], ["compact", "words.emb", "c.emb"],
     ] {

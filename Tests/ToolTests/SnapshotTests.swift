@@ -158,6 +158,28 @@ import Testing
     #expect(!bench.exists("y.emb"))
   }
 
+  @Test func diffShowsWhatCameWentAndMoved() throws {
+    try write("a", step: 1, rows: [-5: 1, 1: 1, 2: 2, 3: 3])
+    try write("b", step: 2, rows: [1: 1, 2: 5, 3: 3.5, 9: 9, 10: 1])
+    let json = try bench.succeed("diff", "a", "b", "--json", "--count", "1").json()
+    let counts = ["added", "removed", "moved", "unmoved"].map { json[$0] as? Int }
+    #expect(counts == [2, 1, 2, 1])
+    #expect(json["mean_distance"] as? Double == 1.75)
+    let farthest = try #require(json["farthest"] as? [[String: Any]])
+    #expect(farthest.count == 1)
+    #expect(farthest[0]["id"] as? Int == 2 && farthest[0]["distance"] as? Double == 3)
+    let bins = try #require(json["histogram"] as? [[String: Any]])
+    #expect(bins.map { $0["from"] as? Double } == [0.5, 1, 2])
+    #expect(bins.map { $0["rows"] as? Int } == [1, 0, 1])
+    let text = try bench.succeed("diff", "a", "b").out
+    #expect(text.contains("added    2\n") && text.contains("moved farthest"))
+    #expect(try bench.succeed("diff", "a", "a").out.contains("unmoved  4\n"))
+    try train()
+    try bench.succeed("export", "x.emb", "x.embsnap")
+    try bench.fail("diff", "a", "x.embsnap", status: 65, ["dimension 1", "8"])
+    try bench.fail("diff", "a", "no", status: 1, ["no"])
+  }
+
   @Test func mergeAppliesDeltas() throws {
     let base = try write("base", step: 1, rows: [1: 1, 2: 2, 3: 3])
     try write("delta", step: 2, rows: [2: 20, 9: 9], deleting: [1], from: base)

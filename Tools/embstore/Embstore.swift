@@ -12,7 +12,8 @@ struct Embstore: ParsableCommand {
       A database is a directory that holds named tables; a table maps ids to vectors. Commands that \
       read work while another process trains: they see its last commit. Commands that write need \
       the database to themselves. A snapshot is one file with one table as of one commit; commands \
-      that look take it in place of a database. Where a database has one table, --table may be left out.
+      that look take it in place of a database. Where a database has one table, --table may be \
+      left out.
 
       EXAMPLES:
         embstore import words.emb glove.6B.50d.txt --create
@@ -29,7 +30,8 @@ struct Embstore: ParsableCommand {
     groupedSubcommands: [
       CommandGroup(name: "Fill", subcommands: [Create.self, Import.self, Delete.self]),
       CommandGroup(
-        name: "Look", subcommands: [Stat.self, Get.self, Dump.self, Similar.self, Export.self]),
+        name: "Look",
+        subcommands: [Stat.self, Get.self, Dump.self, Similar.self, Diff.self, Export.self]),
       CommandGroup(
         name: "Keep", subcommands: [Verify.self, Backup.self, Compact.self, Merge.self]),
     ])

@@ -15,7 +15,7 @@ extension EmbeddingTable {
   /// rows and a few megabytes for each thread, however many rows there are.
   ///
   /// As long as it runs, the pages of its commit are not used again, and a commit for which the
-  /// memory map has to grow waits for its end: open the database with a ``mapSize`` that suffices.
+  /// memory map has to grow waits for its end: open the database with a `mapSize` that suffices.
   ///
   ///     let summary = try words.exportSnapshot("words.embsnap")
   ///     print(summary.description.point, summary.file.rowCount)

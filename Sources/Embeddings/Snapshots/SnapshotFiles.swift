@@ -14,14 +14,14 @@ public import StorageBase
 ///     let words = try database.table("words", inspectSnapshot("words.embsnap").configuration())
 ///     try words.importSnapshot("words.embsnap")
 ///
-/// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for what is not a snapshot, or one of another
-///   version; ``EmbeddingError/Code/corruption``; ``EmbeddingError/Code/notFound``.
+/// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for what is not a snapshot, or one of
+///   another version; ``EmbeddingError/Code/corruption``; ``EmbeddingError/Code/notFound``.
 public func inspectSnapshot(_ path: String) throws(EmbeddingError) -> SnapshotDescription {
   try SnapshotReader(path: path, options: SnapshotReaderOptions(cacheBudget: 0)).description
 }
 
-/// Whether `path` is a regular file that begins as a snapshot does, of whatever version. Streams are
-/// not looked at, which would take from them.
+/// Whether `path` is a regular file that begins as a snapshot does, of whatever version. Streams
+/// are not looked at, which would take from them.
 public func isSnapshot(_ path: String) -> Bool {
   var status = stat()
   guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -45,8 +45,9 @@ public func verifySnapshot(_ path: String) -> SnapshotVerification {
 ///   - base: a full snapshot.
 ///   - deltas: what changed since, in order.
 ///   - path: the file to write; it appears whole or not at all.
-/// - Throws: ``EmbeddingError/Code/configurationMismatch`` for a delta that applies to another state
-///   or table, naming both; ``EmbeddingError/Code/invalidArgument``, ``EmbeddingError/Code/corruption``.
+/// - Throws: ``EmbeddingError/Code/configurationMismatch`` for a delta that applies to another
+///   state or table, naming both; ``EmbeddingError/Code/invalidArgument``,
+///   ``EmbeddingError/Code/corruption``.
 @discardableResult
 public func mergeSnapshots(
   _ base: String, _ deltas: [String], into path: String

@@ -31,8 +31,8 @@ public final class SnapshotStore: EmbeddingStore {
   ///     is not in one of these: for random lookups at the speed of memory, as many as the decoded
   ///     vectors have.
   /// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for what is not a snapshot,
-  ///   ``EmbeddingError/Code/corruption`` for a damaged one, ``EmbeddingError/Code/invalidArgument``
-  ///   for a delta.
+  ///   ``EmbeddingError/Code/corruption`` for a damaged one,
+  ///   ``EmbeddingError/Code/invalidArgument`` for a delta.
   public init(_ path: String, cacheBudget: Int = 64 << 20) throws(EmbeddingError) {
     guard cacheBudget >= 0 else {
       throw EmbeddingError(

@@ -2,7 +2,7 @@ import Embeddings
 import TestSupport
 import Testing
 
-/// The code of the article `Snapshots` in `Embeddings.docc`, in the same words.
+/// The code of the article `WorkingWithSnapshots` in `Embeddings.docc`, in the same words.
 @Suite struct SnapshotExamplesTests {
   let directory = TemporaryDirectory()
 
