@@ -105,21 +105,24 @@ extension EmbeddingDatabase {
   }
 
   /// Commits by itself, behind the loop, where changed rows fill their share of the budget: where a
-  /// step ends, or within one if they fill `slack` times that. Where a commit is under way already,
-  /// and the share is used up before it is done, waits for it.
+  /// step ends, or within one if they fill `slack` times that. Where a commit is under way still,
+  /// waits for it: which batches a commit of the store's own holds does not depend on how fast the
+  /// disk is, so that the same training gives the same rows the same numbers.
   private func commitIfDue(slack: Double) throws(EmbeddingError) {
-    let load = commitLoad
-    guard load > slack else { return }
-    let isRunning = commits.withLock { !$0.isIdle }
-    if isRunning {
-      guard load > 2 else { return }
-      try wait(for: commits.withLock { $0.lastNumber })
-    }
+    guard commitLoad > slack else { return }
+    _ = try waitForCommitUnderWay()
     try commit(wait: false) { (state) in state.live }
   }
 
+  /// Waits for a commit that is under way or waits; false where there is none.
+  func waitForCommitUnderWay() throws(EmbeddingError) -> Bool {
+    let (isIdle, number) = commits.withLock { ($0.isIdle, $0.lastNumber) }
+    if !isIdle { try wait(for: number) }
+    return !isIdle
+  }
+
   /// How much waits for a commit: 1 where changed rows fill a quarter of what there is for cached
-  /// rows, or half of what there is for a commit. As much again may come while it is written.
+  /// rows, or half of what there is for a commit. As much again may come while one is written.
   private var commitLoad: Double {
     max(
       Double(budget.dirtyBytes) / (Double(budget.limit) * 0.25),

@@ -30,7 +30,12 @@ extension EmbeddingTable {
         return try body(scratch)
       }
       for _ in 0..<2 {
-        if try database.gate.shared(attempt) == .done {
+        var outcome = try database.gate.shared(attempt)
+        // What is missing may be the room of rows that a commit under way holds.
+        if outcome != .done, try database.waitForCommitUnderWay() {
+          outcome = try database.gate.shared(attempt)
+        }
+        if outcome == .done {
           if scratch.uncached > 0 { try askForRoom() }
           return
         }
