@@ -61,7 +61,7 @@ extension EmbeddingDatabase {
   ///   next commit holds everything, as long as the database stays open.
   public func waitForCommits() throws(EmbeddingError) {
     try checkOpen()
-    try wait(for: commits.withLock { $0.lastNumber })
+    waitUntilIdle()
     try tellFailure()
   }
 
@@ -72,8 +72,20 @@ extension EmbeddingDatabase {
   /// Waits until no commit is under way or waiting; returns the error of one that failed, if nobody
   /// was told.
   func finishCommits() -> EmbeddingError? {
-    try? wait(for: commits.withLock { $0.lastNumber })
+    waitUntilIdle()
     return commits.withLock { $0.takeUntoldError() }
+  }
+
+  /// Waits until no commit is under way or waiting. Failures are kept for whoever is to be told.
+  private func waitUntilIdle() {
+    while true {
+      let next = try? commits.wait { queue -> CommitQueue.Request?? in
+        if queue.isIdle { return .some(nil) }
+        return queue.begin().map { .some($0) }
+      }
+      guard let request = next ?? nil else { return }
+      try? write(request, hasGate: false, isTold: false)
+    }
   }
 
   // MARK: When
@@ -116,9 +128,10 @@ extension EmbeddingDatabase {
 
   /// Waits for a commit that is under way or waits; false where there is none.
   func waitForCommitUnderWay() throws(EmbeddingError) -> Bool {
-    let (isIdle, number) = commits.withLock { ($0.isIdle, $0.lastNumber) }
-    if !isIdle { try wait(for: number) }
-    return !isIdle
+    guard commits.withLock({ !$0.isIdle }) else { return false }
+    waitUntilIdle()
+    try tellFailure()
+    return true
   }
 
   /// How much waits for a commit: 1 where changed rows fill a quarter of what there is for cached
@@ -217,9 +230,7 @@ extension EmbeddingDatabase {
   /// Runs `body` with the gate to itself and no commit under way or waiting.
   func alone<R>(_ body: () throws(EmbeddingError) -> R) throws(EmbeddingError) -> R {
     while true {
-      // What fails is told to those who asked for it.
-      let number = commits.withLock { $0.lastNumber }
-      try? wait(for: number)
+      waitUntilIdle()
       let result = try gate.exclusive { () throws(EmbeddingError) -> R? in
         guard commits.withLock({ $0.isIdle }) else { return nil }
         return try body()

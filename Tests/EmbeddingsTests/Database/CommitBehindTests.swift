@@ -1,0 +1,132 @@
+import LMDB
+import StorageBase
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Embeddings
+
+/// Commits that run behind the training loop, held up where a test needs them to be.
+@Suite struct CommitBehindTests {
+  let scratch = Scratch()
+  private let configuration = TableConfiguration(
+    dimension: 6, idType: .bytes, seed: 5, optimizer: .adagrad(learningRate: 0.1))
+
+  /// Does to a table and its reference what a step does: trains, creates, deletes and revives rows.
+  private func train(
+    _ step: Int64, _ table: EmbeddingTable, _ reference: inout ReferenceTable
+  ) throws {
+    var random = SeededGenerator(seed: UInt64(step))
+    let ids = (0..<120).map { _ in EmbeddingID("id \(Int.random(in: 0..<300, using: &random))") }
+    let gradients = random.floats(120 * 6)
+    try table.update(IDColumn(ids, type: .bytes), gradients: gradients, step: step)
+    reference.update(ids, gradients: gradients, step: step)
+    let deleted = (0..<30).map { _ in EmbeddingID("id \(Int.random(in: 0..<300, using: &random))") }
+    try table.delete(IDColumn(deleted, type: .bytes).batch)
+    _ = reference.delete(deleted)
+    let counted = Array(deleted.prefix(8))
+    try table.addFrequency(IDColumn(counted, type: .bytes).batch)
+    reference.addFrequency(counted)
+  }
+
+  /// Runs `body` while no commit can be written.
+  private func holdingCommits(
+    of database: EmbeddingDatabase, _ body: () throws -> Void
+  ) throws {
+    let held = Monitor(false)
+    let released = Monitor(false)
+    let started = runInBackground {
+      try? database.environment.write { (_) throws(EmbeddingError) in
+        held.withLock { $0 = true }
+        held.broadcast()
+        try released.wait { $0 ? () : nil }
+      }
+    }
+    #expect(started)
+    try held.wait { $0 ? () : nil }
+    defer {
+      released.withLock { $0 = true }
+      released.broadcast()
+    }
+    try body()
+  }
+
+  @Test func theCommitHoldsTheStateThatWasFixedWhateverIsTrainedMeanwhile() throws {
+    let database = try scratch.open()
+    let table = try database.table("t", configuration)
+    var reference = ReferenceTable(configuration)
+    for step in 1...5 as ClosedRange<Int64> { try train(step, table, &reference) }
+    try database.commit(step: 5)
+    for round in 0..<5 as Range<Int64> {
+      let first = 6 + round * 4
+      try train(first, table, &reference)
+      let fixed = reference
+      try holdingCommits(of: database) {
+        try database.commit(step: first, wait: false)
+        for step in first + 1...first + 3 { try train(step, table, &reference) }
+        #expect(try database.lastCommit.step == first - 1)
+        #expect(try table.count == reference.rows.count)
+      }
+      try database.waitForCommits()
+      #expect(try database.lastCommit == CommitPoint(step: first))
+      #expect(try fixed.difference(from: table) == nil)
+      #expect(try brokenInvariant(of: table) == nil)
+      #expect(try table.count == reference.rows.count)
+      try database.commit(step: first + 3)
+      #expect(try reference.difference(from: table) == nil)
+      #expect(try brokenInvariant(of: table) == nil)
+    }
+  }
+
+  @Test func theLastStateAskedForTakesThePlaceOfTheOneThatWaits() throws {
+    let database = try scratch.open()
+    let table = try database.table("t", configuration)
+    var reference = ReferenceTable(configuration)
+    try train(1, table, &reference)
+    try database.commit(step: 1)
+    let generation = try database.read { (view) in view.generation }
+    try train(2, table, &reference)
+    try holdingCommits(of: database) {
+      for step in 2...9 as ClosedRange<Int64> {
+        try database.commit(step: step, wait: false)
+        try train(step + 1, table, &reference)
+      }
+    }
+    try database.waitForCommits()
+    #expect(try database.lastCommit == CommitPoint(step: 9))
+    // The one that was under way, and the last of those behind it.
+    #expect(try database.read { (view) in view.generation } == generation + 2)
+    try database.commit(step: 10)
+    #expect(try reference.difference(from: table) == nil)
+    #expect(try brokenInvariant(of: table) == nil)
+  }
+
+  @Test func closingWaitsForWhatWasAskedFor() throws {
+    var database = try scratch.open()
+    let table = try database.table("t", configuration)
+    var reference = ReferenceTable(configuration)
+    try train(1, table, &reference)
+    try database.commit(step: 1, wait: false)
+    try train(2, table, &reference)
+    try database.commit(step: 2, wait: false)
+    let fixed = reference
+    try train(3, table, &reference)
+    try database.close()
+    database = try scratch.open()
+    #expect(try database.lastCommit == CommitPoint(step: 2))
+    #expect(try fixed.difference(from: database.table("t")) == nil)
+  }
+
+  @Test func aLowerStepThanTheOneThatIsFixedIsRefused() throws {
+    let database = try scratch.open()
+    let table = try database.table("t", configuration)
+    var reference = ReferenceTable(configuration)
+    try train(1, table, &reference)
+    try holdingCommits(of: database) {
+      try database.commit(step: 8, wait: false)
+      #expect(throws: EmbeddingError.self) { try database.commit(step: 7, wait: false) }
+    }
+    try database.waitForCommits()
+    #expect(try database.lastCommit == CommitPoint(step: 8))
+  }
+}
