@@ -22,6 +22,8 @@ struct CommitQueue {
   var isRunning = false
   /// Whether it is taking over what was fixed: nothing else can be fixed meanwhile.
   var isBeginning = false
+  /// Whether a state is being fixed: no commit can begin meanwhile.
+  var isFixing = false
   /// All requests up to this one are durable.
   var done: UInt64 = 0
   /// All requests up to this one, but those that are done, failed; and how.
@@ -32,9 +34,17 @@ struct CommitQueue {
 
   var isIdle: Bool { !isRunning && waiting == nil }
 
+  /// Begins to fix a state; false where a commit is taking over another one. To fix a state and to
+  /// take one over both go through all shards, and must not do so at once.
+  mutating func beginFixing() -> Bool {
+    guard !isBeginning else { return false }
+    isFixing = true
+    return true
+  }
+
   /// Begins the request that waits, unless one is under way.
   mutating func begin() -> Request? {
-    guard !isRunning, let request = waiting else { return nil }
+    guard !isRunning, !isFixing, let request = waiting else { return nil }
     waiting = nil
     isRunning = true
     isBeginning = true

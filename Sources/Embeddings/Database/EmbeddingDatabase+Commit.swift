@@ -158,8 +158,9 @@ extension EmbeddingDatabase {
       try commits.wait { $0.isBeginning ? nil : () }
       number = try gate.exclusive { () throws(EmbeddingError) -> UInt64? in
         try checkOpen()
-        guard commits.withLock({ !$0.isBeginning }) else { return nil }
-        return try fix(as: point(state.withLock { $0 }))
+        let point = try point(state.withLock { $0 })
+        guard commits.withLock({ $0.beginFixing() }) else { return nil }
+        return fix(as: point)
       }
     }
     guard let number else { return }
@@ -171,7 +172,7 @@ extension EmbeddingDatabase {
   }
 
   /// Fixes the state as `point`, in place of one that waits to be committed. The caller has the gate
-  /// to itself, and no commit is beginning.
+  /// to itself, and `beginFixing` has let it.
   private func fix(as point: CommitPoint) -> UInt64 {
     let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
     let isWaiting = commits.withLock { $0.waiting != nil }
@@ -187,12 +188,16 @@ extension EmbeddingDatabase {
       state.fixed = point
       state.openStep = max(state.openStep, point.step)
     }
-    return commits.withLock { queue in
+    let number = commits.withLock { queue in
       queue.lastNumber += 1
       queue.waiting = CommitQueue.Request(
         number: queue.lastNumber, point: point, tables: fixed)
+      queue.isFixing = false
       return queue.lastNumber
     }
+    // Others may wait to write what was fixed before.
+    commits.broadcast()
+    return number
   }
 
   // MARK: Running
@@ -242,6 +247,8 @@ extension EmbeddingDatabase {
   /// Commits as `point`; the caller is alone.
   func commitAlone(as point: CommitPoint) throws(EmbeddingError) {
     try checkOpen()
+    // Nothing is under way that could be taking a state over.
+    _ = commits.withLock { $0.beginFixing() }
     _ = fix(as: point)
     guard let request = commits.withLock({ $0.begin() }) else { return }
     try write(request, hasGate: true, isTold: true)
