@@ -12,28 +12,13 @@
 /// Where there are fewer processors than threads, those in the foreground come first: the thread
 /// gives way to them (by 10 of Linux's steps of niceness, a tenth of an ordinary thread's share).
 package func runInBackground(_ body: @escaping @Sendable () -> Void) -> Bool {
-  let work = Unmanaged.passRetained(BackgroundWork(run: body))
-  var thread = pthread_t()
-  let status = pthread_create(
-    &thread, nil,
-    { work in
-      #if os(Linux)
-        // Linux keeps niceness by thread; 0 is the calling one. A wish, which may be refused.
-        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
-      #endif
-      if let work { Unmanaged<BackgroundWork>.fromOpaque(work).takeRetainedValue().run() }
-      return nil
-    }, work.toOpaque())
-  guard status == 0 else {
-    work.release()
-    return false
+  let thread = StartedThread {
+    #if os(Linux)
+      // Linux keeps niceness by thread; 0 is the calling one. A wish, which may be refused.
+      setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+    #endif
+    body()
   }
-  pthread_detach(thread)
-  return true
-}
-
-/// What a thread does: an object, since a thread takes one pointer.
-private final class BackgroundWork: Sendable {
-  let run: @Sendable () -> Void
-  init(run: @escaping @Sendable () -> Void) { self.run = run }
+  thread?.detach()
+  return thread != nil
 }
