@@ -175,10 +175,10 @@ extension EmbeddingDatabase {
   /// to itself, and `beginFixing` has let it.
   private func fix(as point: CommitPoint) -> UInt64 {
     let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
-    let isWaiting = commits.withLock { $0.waiting != nil }
+    let waiting = commits.withLock { $0.waiting }
+    for (core, _) in waiting?.tables ?? [] { core.cache.unfix() }
     var fixed: [(core: TableCore, fixedRows: Int)] = []
     for table in tables {
-      if isWaiting { table.cache.unfix() }
       table.cache.fix()
       let uncommitted = table.uncommittedRows.load(ordering: .relaxed)
       fixed.append((table, uncommitted - table.rowsUnderWay.load(ordering: .relaxed)))

@@ -26,11 +26,9 @@ extension EmbeddingDatabase {
     } catch {
       try withGate(unless: hasGate) { () throws(EmbeddingError) in
         // What waits was fixed on top of this: without it, it is not a state that ever was.
-        let isWaiting = commits.withLock { $0.waiting != nil }
-        for plan in plans {
-          plan.takeBack()
-          if isWaiting { plan.table.cache.unfix() }
-        }
+        // It may be of tables that were opened after this one was fixed.
+        for plan in plans { plan.takeBack() }
+        for (core, _) in commits.withLock({ $0.waiting })?.tables ?? [] { core.cache.unfix() }
         commits.withLock { $0.fail(error, isTold: isTold) }
       }
       throw error
