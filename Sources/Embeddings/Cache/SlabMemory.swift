@@ -26,12 +26,11 @@ final class SlabMemory: Sendable {
   private let state = Mutex(State())
 
   /// - Parameters:
-  ///   - slabBytes: the bytes that a slab needs.
+  ///   - slabBytes: the bytes of a slab, whole cache lines.
   ///   - limit: the bytes that there may be in all; huge pages are for those who can afford one that
   ///     is partly empty.
   ///   - pool: where huge regions come from.
   init(slabBytes: Int, limit: Int, pool: RegionPool) {
-    let slabBytes = (slabBytes + 63) & ~63
     self.slabBytes = slabBytes
     let isPooled = limit >= 32 * RegionPool.regionBytes && slabBytes <= RegionPool.regionBytes
     self.pool = isPooled ? pool : nil
