@@ -36,8 +36,16 @@ extension RowShard {
     unreported.commitBytes += layout.commitBytes
   }
 
-  /// Counts the rows that became dirty in the budget: for all rows that a batch has here at once.
+  /// Whether there is something to report.
+  @inline(__always)
+  var hasUnreported: Bool { unreported.rows != 0 || heldCount != reportedHeldCount }
+
+  /// Counts the rows that became dirty in the budget, and those that are held in the table: for all
+  /// rows that a batch has here at once.
   mutating func report() {
+    context.counts.addHeld(heldCount - reportedHeldCount)
+    reportedHeldCount = heldCount
+    guard unreported.rows != 0 else { return }
     context.budget.addDirty(
       unreported.rows * layout.rowBytes, commitBytes: unreported.commitBytes)
     commitBytes += unreported.commitBytes

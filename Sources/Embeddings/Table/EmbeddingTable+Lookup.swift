@@ -17,6 +17,7 @@ extension EmbeddingTable {
     let output = vectors.withUnsafeMutableBufferPointer { $0.baseAddress }
     guard let output else { return }
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
+      if mode == .serving, try serveWithoutCache(ids, into: output) { return }
       try batch(ids) { (scratch) throws(EmbeddingError) in
         try lookup(ids, scratch, into: output, mode: mode)
       }
@@ -30,45 +31,47 @@ extension EmbeddingTable {
     let dimension = storage.layout.dimension
     var hasRoom = true
     let (misses, slots) = (scratch.misses, scratch.slots)
-    if database.isReadOnly {
-      for i in 0..<ids.count { scratch.misses.append(i) }
-    } else {
-      forEachShard(scratch) { rows, range in
-        PendingCopies.with(dimension: dimension) { copies in
-          rows.forEachSlot(
-            in: range, of: ids, scratch, prefetchedFloats: dimension,
-            bodyInserts: mode == .training,
-            prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
-          ) { rows, i, key, slot in
-            let target = output + i &* dimension
-            var slot = slot
-            if slot < 0 {
-              guard rows.context.counts.allAreCached else {
-                misses.append(i)
-                return
-              }
-              guard mode == .training else {
-                self.initialVector(target, key: key.key)
-                return
-              }
-              // To make room, a row may be evicted that is yet to be copied.
-              copies.finish()
-              slot = self.insertAbsent(key, &rows, scratch)
-              guard slot >= 0 else {
-                hasRoom = false
-                return
-              }
+    forEachShard(scratch) { rows, range in
+      PendingCopies.with(dimension: dimension) { copies in
+        rows.forEachSlot(
+          in: range, of: ids, scratch, prefetchedFloats: dimension,
+          bodyInserts: mode == .training,
+          prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
+        ) { rows, i, key, slot in
+          let target = output + i &* dimension
+          var slot = slot
+          if slot < 0 {
+            guard rows.context.counts.allAreCached else {
+              misses.append(i)
+              return
             }
-            self.use(slot, i, &rows, slots, scratch, mode: mode)
-            copies.add(rows.floats(slot), to: target)
+            guard mode == .training else {
+              self.initialVector(target, key: key.key)
+              return
+            }
+            // To make room, a row may be evicted that is yet to be copied.
+            copies.finish()
+            slot = self.insertAbsent(key, &rows, scratch)
+            guard slot >= 0 else {
+              hasRoom = false
+              return
+            }
           }
+          self.use(slot, i, &rows, slots, scratch, mode: mode)
+          copies.add(rows.floats(slot), to: target)
         }
       }
     }
     guard hasRoom else { return .needsCommit }
     if !scratch.misses.isEmpty {
       if mode == .serving {
+        let count = scratch.misses.count
+        let start = SuspendingClock.now
         try serveVectors(ids, scratch, into: output)
+        if ids.count >= CacheAdvice.leastBatch {
+          core.cacheAdvice.note(
+            hits: ids.count - count, misses: count, missTime: SuspendingClock.now - start)
+        }
         return .done
       }
       let outcome = try fetchVectors(ids, scratch, into: output)
@@ -109,17 +112,13 @@ extension EmbeddingTable {
     _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>
   ) throws(EmbeddingError) {
     let dimension = storage.layout.dimension
-    let isCached = !database.isReadOnly
-    let doorkeeper = isCached && !cache.canGrow ? core.doorkeeper() : nil
+    let doorkeeper = cache.canGrow ? nil : core.doorkeeper()
     let hashes = scratch.hashes
     _ = try forEachStored(ids, scratch, prefetching: 4 * dimension) { i, stored in
       let target = output + i * dimension
       if let stored {
         stored.block.copyVector(stored.index, to: target)
-        guard isCached, doorkeeper?.admits(hashes[i]) ?? true else { return true }
-      } else if !isCached {
-        initialVector(target, key: scratch.key(i, of: ids).key)
-        return true
+        guard doorkeeper?.admits(hashes[i]) ?? true else { return true }
       }
       let key = scratch.key(i, of: ids)
       cache.shards[cache.shardNumber(hashes[i])].withRows { rows in

@@ -54,6 +54,7 @@ final class TableCore: Sendable {
   /// Where rows of the last commit stand.
   let locations: RowLocations
   private let madeDoorkeeper = Mutex<Doorkeeper?>(nil)
+  let cacheAdvice = CacheAdvice()
   let scratch = ScratchPool()
   let prefetches = PrefetchQueue()
   let sampler = SamplerState()

@@ -19,6 +19,9 @@ struct TableStorage: Sendable {
 
   static func treeKey(int64 key: UInt64) -> UInt64 { key ^ (1 << 63) }
 
+  /// The way back.
+  static func key(int64TreeKey key: UInt64) -> UInt64 { key ^ (1 << 63) }
+
   /// The key in the id tree of a cache key.
   @inline(__always)
   func treeKey(_ key: UInt64) -> UInt64 {
