@@ -130,11 +130,11 @@ extension EmbeddingTable {
   /// Ids that are at one stage at a time.
   private static var group: Int { 16 }
 
-  /// The group from `start` on, as far as there are ids.
+  /// The group from `start` on, as far as there are ids; none before the first.
   @inline(__always)
   private func part(_ start: Int, _ count: Int) -> Range<Int> {
-    let start = max(0, start)
-    return Range(uncheckedBounds: (start, max(start, min(start &+ Self.group, count))))
+    guard start >= 0, start < count else { return 0..<0 }
+    return Range(uncheckedBounds: (start, min(start &+ Self.group, count)))
   }
 
   /// The vector of a key in another than the first of the rows that it may have.

@@ -97,6 +97,9 @@ final class RowLocations: Sendable {
   /// Whether the trees were gone through, and are not now.
   var isFilled: Bool { fill.withLock { !$0.isRunning && $0.filled != nil } }
 
+  /// The row numbers that are known, if there are any.
+  var knownNumbers: RowNumbers? { numbers?.current }
+
   /// Whether all rows have room there.
   func hasRoom(in numbers: RowNumbers) -> Bool {
     extent.withLock { $0.rowCount <= numbers.shape.entries }
