@@ -85,7 +85,9 @@ final class TableCore: Sendable {
     seed = configuration.seed
     storage = TableStorage(
       name: name, idType: configuration.idType, layout: record.layout, ids: trees.ids,
-      blocks: trees.blocks)
+      blocks: trees.blocks,
+      blocksStandAlone: BlockAddresses.isUsable(
+        byteCount: record.layout.byteCount, pageSize: pageSize))
     locations = RowLocations(record, budget: budget, pageSize: pageSize)
     cache = RowCache(
       record.layout, rowCount: record.rowCount, idType: configuration.idType, budget: budget)

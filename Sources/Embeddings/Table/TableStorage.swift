@@ -13,6 +13,8 @@ struct TableStorage: Sendable {
   let layout: BlockLayout
   let ids: NamedDatabase
   let blocks: NamedDatabase
+  /// Whether a block stands on pages of its own, which no change of another one moves or rewrites.
+  let blocksStandAlone: Bool
 
   static func idsName(_ number: UInt32) -> String { "ids.\(number)" }
   static func blocksName(_ number: UInt32) -> String { "blocks.\(number)" }
@@ -74,9 +76,13 @@ struct TableStorage: Sendable {
   ) throws(EmbeddingError) -> BlockView {
     let block = try block(number, in: transaction)
     guard block.isIntact else {
-      throw corruption("block \(number) does not match its checksum")
+      throw damage(number)
     }
     return block
+  }
+
+  func damage(_ number: UInt64) -> EmbeddingError {
+    corruption("block \(number) does not match its checksum")
   }
 
   /// Appends the ids of rows `rows` to `column`, reading the keys from `keys`.
