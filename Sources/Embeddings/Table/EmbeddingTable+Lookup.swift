@@ -30,7 +30,7 @@ extension EmbeddingTable {
   ) throws(EmbeddingError) -> BatchOutcome {
     let dimension = storage.layout.dimension
     var hasRoom = true
-    let (misses, slots) = (scratch.misses, scratch.slots)
+    let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
     forEachShard(scratch) { rows, range in
       PendingCopies.with(dimension: dimension) { copies in
         rows.forEachSlot(
@@ -41,7 +41,7 @@ extension EmbeddingTable {
           let target = output + i &* dimension
           var slot = slot
           if slot < 0 {
-            guard rows.context.counts.allAreCached else {
+            guard counts.allAreCached else {
               misses.append(i)
               return
             }
