@@ -124,7 +124,7 @@ extension EmbeddingDatabase {
       guard let record else { return nil }
       let trees = try openTrees(of: record)
       let core = try TableCore(
-        name: name, record: record, trees: trees, budget: budget, pageSize: environment.pageSize)
+        name: name, record: record, trees: trees, shared: nil, budget: budget, pageSize: environment.pageSize)
       tables[name] = core
       return core
     }
@@ -174,7 +174,7 @@ extension EmbeddingDatabase {
         }
         state.withLock { $0.record.nextTable = database.nextTable }
         let core = try TableCore(
-          name: name, record: record, trees: trees, budget: budget, pageSize: environment.pageSize)
+          name: name, record: record, trees: trees, shared: nil, budget: budget, pageSize: environment.pageSize)
         tables[name] = core
         return core
       }
