@@ -87,11 +87,19 @@ extension EmbeddingDatabase {
       }
       changed.configuration.optimizer = optimizer
       let newState = try TableCore.State(record: changed)
-      try environment.write { (transaction) throws(EmbeddingError) in
-        try Self.put(
-          changed.encode(), under: TableRecord.key(name), in: meta, transaction)
+      let (_, record) = try writeTable(core) {
+        (transaction, before, stamp) throws(EmbeddingError) -> (Void, TableRecord) in
+        var recorder = ChangeRecorder(core.storage, before, stamp)
+        var record = changed
+        try recorder.finish(&record, in: transaction)
+        return ((), record)
       }
-      core.state.withLock { $0 = newState }
+      core.locations.removeAll()
+      core.sampler.invalidate()
+      core.state.withLock { state in
+        state = newState
+        state.record = record
+      }
     }
   }
 
@@ -104,6 +112,7 @@ extension EmbeddingDatabase {
       try environment.write { (transaction) throws(EmbeddingError) in
         try transaction.drop(core.storage.ids)
         try transaction.drop(core.storage.blocks)
+        try transaction.drop(core.storage.state)
         _ = try Array(TableRecord.key(name).utf8).withBytes { (key) throws(EmbeddingError) in
           try transaction.delete(key, in: meta)
         }
@@ -130,18 +139,18 @@ extension EmbeddingDatabase {
     }
   }
 
-  func openTrees(
-    of table: TableRecord
-  ) throws(EmbeddingError) -> (ids: NamedDatabase, blocks: NamedDatabase) {
-    guard
-      let ids = try environment.namedDatabase(
-        TableStorage.idsName(table.number), integerKeys: true, create: false),
-      let blocks = try environment.namedDatabase(
-        TableStorage.blocksName(table.number), integerKeys: true, create: false)
-    else {
-      throw EmbeddingError(.corruption, "The trees of table number \(table.number) are missing.")
+  func openTrees(of table: TableRecord) throws(EmbeddingError) -> TableTrees {
+    func open(_ name: String) throws(EmbeddingError) -> NamedDatabase {
+      guard let tree = try environment.namedDatabase(name, integerKeys: true, create: false) else {
+        throw EmbeddingError(
+          .corruption, "The tree \(name) of table number \(table.number) is missing.")
+      }
+      return tree
     }
-    return (ids, blocks)
+    return TableTrees(
+      ids: try open(TableTrees.idsName(table.number)),
+      blocks: try open(TableTrees.blocksName(table.number)),
+      state: try open(TableTrees.stateName(table.number)))
   }
 
   func tableRecord<T: ReadableTransaction & ~Copyable>(
@@ -161,20 +170,25 @@ extension EmbeddingDatabase {
         // Another thread may have created it meanwhile.
         if let core = tables[name] { return core }
         var database = state.withLock { $0.record }
-        let record = TableRecord(number: database.nextTable, configuration: configuration)
+        let record = TableRecord(
+          number: database.nextTable, name: name, configuration: configuration,
+          generation: database.generation)
         database.nextTable += 1
-        let trees = try environment.write { (transaction) throws(EmbeddingError) in
-          let ids = try transaction.namedDatabase(
-            TableStorage.idsName(record.number), integerKeys: true, create: true)!
-          let blocks = try transaction.namedDatabase(
-            TableStorage.blocksName(record.number), integerKeys: true, create: true)!
+        let core = try environment.write { (transaction) throws(EmbeddingError) -> TableCore in
+          let core = try TableCore(
+            name: name, record: record,
+            trees: try TableTrees(creating: record.number, in: transaction), budget: budget,
+            pageSize: environment.pageSize)
+          try CommitLog(storage: core.storage).append(
+            CommitLog.Entry(
+              generation: database.generation, point: database.point,
+              identity: record.history.identity, deletions: 0),
+            in: transaction)
           try Self.put(record.encode(), under: TableRecord.key(name), in: meta, transaction)
           try Self.put(database.encode(), under: DatabaseRecord.key, in: meta, transaction)
-          return (ids, blocks)
+          return core
         }
         state.withLock { $0.record.nextTable = database.nextTable }
-        let core = try TableCore(
-          name: name, record: record, trees: trees, budget: budget, pageSize: environment.pageSize)
         tables[name] = core
         return core
       }

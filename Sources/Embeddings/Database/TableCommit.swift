@@ -84,12 +84,15 @@ struct TableCommit {
 
   // MARK: Writing
 
-  /// Writes the changes.
-  func write(in transaction: borrowing WriteTransaction) throws(EmbeddingError) -> Result {
+  /// Writes the changes, as part of the commit `stamp`.
+  func write(
+    _ stamp: CommitStamp, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> Result {
     var record = table.state.withLock { $0.record }
     let storage = table.storage
     let oldCount = record.rowCount
-    for row in deleted { try deleteID(row, in: transaction) }
+    var recorder = ChangeRecorder(storage, record, stamp)
+    for row in deleted { try deleteID(row, &recorder, in: transaction) }
 
     // Numbers: holes first, then the end of the table.
     var holes = deleted.map(\.row)[...]
@@ -111,7 +114,8 @@ struct TableCommit {
     try insertIDs(newNumbers, in: transaction)
 
     record.rowCount = count
-    var edits = BlockEdits(storage: storage, cache: table.cache)
+    var edits = BlockEdits(
+      storage: storage, cache: table.cache, generation: stamp.generation)
     for move in moves { edits.moves.append((move.to, move.from)) }
     edits.reserveRows(new.count + updated.count)
     for i in new.indices { edits.append(new[i], number: newNumbers[i]) }
@@ -124,6 +128,11 @@ struct TableCommit {
     let frequencyChange = try edits.write(
       oldCount: oldCount, newCount: count, in: transaction)
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
+    for number in edits.changedBlocks {
+      try recorder.noteBlock(UInt64(number), in: transaction)
+    }
+    recorder.content = edits.content
+    try recorder.finish(&record, in: transaction)
     return Result(
       record: record, newNumbers: newNumbers, moves: moves, changedBlocks: edits.changedBlocks)
   }
@@ -148,6 +157,7 @@ struct TableCommit {
       // Not the record as a whole: the optimizer may have been changed meanwhile.
       state.record.rowCount = result.record.rowCount
       state.record.totalFrequency = result.record.totalFrequency
+      state.record.history = result.record.history
       table.uncommittedRows.subtract(fixedRows, ordering: .relaxed)
       table.rowsUnderWay.store(0, ordering: .relaxed)
     }

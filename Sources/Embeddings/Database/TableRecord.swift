@@ -12,12 +12,15 @@ struct TableRecord: Sendable {
   var rowCount: UInt64 = 0
   /// The sum of all rows' frequencies.
   var totalFrequency: UInt64 = 0
+  var history: TableHistory
 
   static func key(_ name: String) -> String { prefix + name }
 
-  init(number: UInt32, configuration: TableConfiguration) {
+  /// A table that is created, without rows, in the state after commit `generation`.
+  init(number: UInt32, name: String, configuration: TableConfiguration, generation: UInt64) {
     self.number = number
     self.configuration = configuration
+    history = TableHistory(creating: name, configuration, generation: generation)
     blockPages =
       BlockLayout(dimension: configuration.dimension, slotCount: configuration.slotCount).pages
   }
@@ -38,11 +41,10 @@ struct TableRecord: Sendable {
     writer.write(configuration.seed)
     writer.write(rowCount)
     writer.write(totalFrequency)
+    history.encode(to: &writer)
     writer.write(configuration.initializer.name)
-    Self.write(configuration.initializer.parameters, to: &writer)
-    writer.write(configuration.optimizer.name)
-    writer.write(configuration.optimizer.learningRate)
-    Self.write(configuration.optimizer.hyperparameters, to: &writer)
+    writer.write(configuration.initializer.parameters)
+    writer.write(configuration.optimizer)
     return writer.bytes
   }
 
@@ -58,6 +60,7 @@ struct TableRecord: Sendable {
     let seed = try reader.read(UInt64.self)
     rowCount = try reader.read(UInt64.self)
     totalFrequency = try reader.read(UInt64.self)
+    history = try TableHistory(&reader)
     let initializerName = try reader.read(String.self)
     let initializer = try Initializer(
       name: initializerName, parameters: try Self.readParameters(&reader))
@@ -74,14 +77,6 @@ struct TableRecord: Sendable {
       (1...1024).contains(blockPages), layout.rowsPerBlock > 0
     else {
       throw EmbeddingError(.corruption, "The record of table \(name) contradicts itself.")
-    }
-  }
-
-  private static func write(_ parameters: [Hyperparameter], to writer: inout RecordWriter) {
-    writer.write(UInt32(parameters.count))
-    for parameter in parameters {
-      writer.write(parameter.name)
-      writer.write(parameter.value)
     }
   }
 

@@ -75,7 +75,7 @@ final class TableCore: Sendable {
   let rowsUnderWay = Atomic<Int>(0)
 
   init(
-    name: String, record: TableRecord, trees: (ids: NamedDatabase, blocks: NamedDatabase),
+    name: String, record: TableRecord, trees: TableTrees,
     budget: CacheBudget, pageSize: Int
   ) throws(EmbeddingError) {
     let configuration = record.configuration
@@ -83,8 +83,8 @@ final class TableCore: Sendable {
     initializer = configuration.initializer
     seed = configuration.seed
     storage = TableStorage(
-      name: name, idType: configuration.idType, layout: record.layout, ids: trees.ids,
-      blocks: trees.blocks)
+      name: name, idType: configuration.idType, layout: record.layout,
+      trees: trees)
     locations = RowLocations(record, budget: budget, pageSize: pageSize)
     cache = RowCache(
       record.layout, rowCount: record.rowCount, idType: configuration.idType, budget: budget)
