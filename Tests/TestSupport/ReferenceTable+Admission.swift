@@ -1,4 +1,4 @@
-package import Embeddings
+import Embeddings
 import StorageBase
 
 /// The life of an id in the plainest words: dictionaries of what is counted, on probation, shared and

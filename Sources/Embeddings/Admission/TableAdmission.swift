@@ -34,12 +34,9 @@ final class TableAdmission: Sendable {
 
   /// The filter, nil where the rule needs none; read from the last commit when it is first asked for.
   func filter(in environment: Environment) throws(EmbeddingError) -> AdmissionFilter? {
-    guard rule.isCounted else { return nil }
-    return try made.withLock { (made) throws(EmbeddingError) in
+    try made.withLock { (made) throws(EmbeddingError) in
       if let made { return made }
-      let filter = try environment.read { (transaction) throws(EmbeddingError) in
-        try AdmissionFilter(rule, from: storage.state, in: transaction)
-      }
+      let filter = AdmissionFilter(rule)
       made = filter
       return filter
     }
@@ -58,7 +55,7 @@ final class TableAdmission: Sendable {
     switch rule {
     case .none: true
     case .probabilistic(let threshold):
-      Admission.admitsByChance(hash, sightings: sightings, threshold: threshold, draw: draw)
+      ProbabilisticAdmission(threshold: threshold).admits(hash, times: sightings, draw: draw)
     case .bloomFilter, .countingBloomFilter, .counter:
       UInt64(before) + UInt64(sightings) >= UInt64(rule.threshold)
     }
@@ -83,6 +80,15 @@ extension TableConfiguration {
   /// What a batch counts as that does not say.
   var defaultCounting: FrequencyCounting {
     counting != .automatic ? counting : admitsOnlySome ? .occurrences : .updates
+  }
+
+  /// What the table of its shared rows is; nil where it has none.
+  var ofSharedRows: TableConfiguration? {
+    guard sharedRows > 0 else { return nil }
+    // Of another seed, so that shared row 7 does not start like id 7.
+    return TableConfiguration(
+      dimension: dimension, idType: .int64, initializer: initializer, seed: seed &+ 1,
+      optimizer: optimizer)
   }
 
   /// The rule that decides about rows: with shared rows there is no probation, and the filter counts

@@ -30,6 +30,7 @@ extension EmbeddingDatabase {
       }
       throw error
     }
+    for table in request.tables { table.core.admission?.loadedFilter?.endCommit() }
     commits.withLock { $0.end(request) }
   }
 
@@ -55,8 +56,9 @@ extension EmbeddingDatabase {
       (transaction) throws(EmbeddingError) -> [TableCommit.Result] in
       try checkGeneration(previous, in: transaction)
       var results: [TableCommit.Result] = []
+      let stamp = CommitStamp(generation: record.generation, point: point)
       for plan in changed {
-        let result = try plan.write(in: transaction)
+        let result = try plan.write(stamp, in: transaction)
         try Self.put(
           result.record.encode(), under: TableRecord.key(plan.table.storage.name), in: meta,
           transaction)

@@ -87,18 +87,21 @@ struct TableCommit {
 
   /// Whether no id without a row was seen.
   private var hasSeenNothing: Bool {
-    table.admission?.loadedFilter?.hasRunningJournal != true
+    table.admission?.loadedFilter?.hasRunning != true
       && life == table.state.withLock { $0.record.life }
   }
 
   // MARK: Writing
 
-  /// Writes the changes.
-  func write(in transaction: borrowing WriteTransaction) throws(EmbeddingError) -> Result {
+  /// Writes the changes, as part of the commit `stamp`.
+  func write(
+    _ stamp: CommitStamp, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> Result {
     var record = table.state.withLock { $0.record }
     let storage = table.storage
     let oldCount = record.rowCount
-    for row in deleted { try deleteID(row, in: transaction) }
+    var recorder = ChangeRecorder(storage, record, stamp)
+    for row in deleted { try deleteID(row, &recorder, in: transaction) }
 
     // Numbers: holes first, then the end of the table.
     var holes = deleted.map(\.row)[...]
@@ -120,7 +123,8 @@ struct TableCommit {
     try insertIDs(newNumbers, in: transaction)
 
     record.rowCount = count
-    var edits = BlockEdits(storage: storage, cache: table.cache)
+    var edits = BlockEdits(
+      storage: storage, cache: table.cache, generation: stamp.generation)
     for move in moves { edits.moves.append((move.to, move.from)) }
     edits.reserveRows(new.count + updated.count)
     for i in new.indices { edits.append(new[i], number: newNumbers[i]) }
@@ -135,7 +139,12 @@ struct TableCommit {
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
     record.life = life
     try table.admission?.loadedFilter?.write(
-      generation: generation, in: transaction, tree: storage.state)
+      generation: stamp.generation, in: transaction, tree: storage.state)
+    for number in edits.changedBlocks {
+      try recorder.noteBlock(UInt64(number), in: transaction)
+    }
+    recorder.content = edits.content
+    try recorder.finish(&record, in: transaction)
     return Result(
       record: record, newNumbers: newNumbers, moves: moves, changedBlocks: edits.changedBlocks)
   }
@@ -161,6 +170,7 @@ struct TableCommit {
       state.record.rowCount = result.record.rowCount
       state.record.totalFrequency = result.record.totalFrequency
       state.record.life = life
+      state.record.history = result.record.history
       table.uncommittedRows.subtract(fixedRows, ordering: .relaxed)
       table.rowsUnderWay.store(0, ordering: .relaxed)
     }
@@ -173,7 +183,6 @@ struct TableCommit {
     release(updated) { updated[$0].row }
     release(gone) { gone[$0].row }
     for shard in table.cache.shards { shard.withRows { $0.endCommit() } }
-    table.admission?.loadedFilter?.endCommit()
   }
 
   private func release(_ rows: [ChangedRow], number: (Int) -> UInt64) {

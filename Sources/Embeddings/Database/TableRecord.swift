@@ -14,12 +14,15 @@ struct TableRecord: Sendable {
   var totalFrequency: UInt64 = 0
   /// What became of ids, where they have to earn their rows.
   var life = LifeCounts()
+  var history: TableHistory
 
   static func key(_ name: String) -> String { prefix + name }
 
-  init(number: UInt32, configuration: TableConfiguration) {
+  /// A table that is created, without rows, in the state after commit `generation`.
+  init(number: UInt32, name: String, configuration: TableConfiguration, generation: UInt64) {
     self.number = number
     self.configuration = configuration
+    history = TableHistory(creating: name, configuration, generation: generation)
     blockPages =
       BlockLayout(dimension: configuration.dimension, slotCount: configuration.slotCount).pages
   }
@@ -40,11 +43,10 @@ struct TableRecord: Sendable {
     writer.write(configuration.seed)
     writer.write(rowCount)
     writer.write(totalFrequency)
+    history.encode(to: &writer)
     writer.write(configuration.initializer.name)
-    Self.write(configuration.initializer.parameters, to: &writer)
-    writer.write(configuration.optimizer.name)
-    writer.write(configuration.optimizer.learningRate)
-    Self.write(configuration.optimizer.hyperparameters, to: &writer)
+    writer.write(configuration.initializer.parameters)
+    writer.write(configuration.optimizer)
     configuration.admission.write(to: &writer)
     writer.write(configuration.cutoff)
     writer.write(UInt64(configuration.sharedRows))
@@ -65,6 +67,7 @@ struct TableRecord: Sendable {
     let seed = try reader.read(UInt64.self)
     rowCount = try reader.read(UInt64.self)
     totalFrequency = try reader.read(UInt64.self)
+    history = try TableHistory(&reader)
     let initializerName = try reader.read(String.self)
     let initializer = try Initializer(
       name: initializerName, parameters: try Self.readParameters(&reader))
@@ -89,14 +92,6 @@ struct TableRecord: Sendable {
       (1...1024).contains(blockPages), layout.rowsPerBlock > 0
     else {
       throw EmbeddingError(.corruption, "The record of table \(name) contradicts itself.")
-    }
-  }
-
-  private static func write(_ parameters: [Hyperparameter], to writer: inout RecordWriter) {
-    writer.write(UInt32(parameters.count))
-    for parameter in parameters {
-      writer.write(parameter.name)
-      writer.write(parameter.value)
     }
   }
 

@@ -22,20 +22,23 @@ struct TableImport: ~Copyable {
   private var blockCount: UInt64
   private var bytesWritten = 0
   private var frequencyChange: UInt64 = 0
+  private var recorder: ChangeRecorder
   /// A bit for each row from before that was met, made when the first one is.
   private var met: [UInt64] = []
 
   init(
-    table: TableCore, record: TableRecord, options: ImportOptions, limits: ImportLimits,
-    in transaction: borrowing WriteTransaction
+    table: TableCore, record: TableRecord, stamp: CommitStamp, options: ImportOptions,
+    limits: ImportLimits, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     storage = table.storage
     self.options = options
     self.limits = limits
     self.record = record
     countBefore = record.rowCount
+    recorder = ChangeRecorder(table.storage, record, stamp)
     values = ImportedValues(
-      initialSlots: table.state.withLock { $0.initialSlots }, step: options.step)
+      initialSlots: table.state.withLock { $0.initialSlots }, step: options.step,
+      generation: stamp.generation)
     assembly = BlockAssembly(
       storage: storage, values: values, limits: limits, rowCount: record.rowCount)
     blocks = PreparedBlocks(layout: storage.layout)
@@ -212,9 +215,9 @@ struct TableImport: ~Copyable {
           k += 1
         }
         if isTail { continue }
-        buffer.seal(number: number)
+        recorder.content.add(buffer.seal(number: number))
         try transaction.put(number, buffer.bytes, in: storage.blocks)
-        try noteWritten(in: transaction)
+        try noteWritten(number, in: transaction)
       }
     }
   }
@@ -232,14 +235,15 @@ struct TableImport: ~Copyable {
         try transaction.append(number, blocks[i], in: storage.blocks)
         blockCount = number + 1
       }
-      try noteWritten(in: transaction)
+      try noteWritten(number, in: transaction)
     }
     blocks.removeAll()
   }
 
   private mutating func noteWritten(
-    in transaction: borrowing WriteTransaction
+    _ number: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
+    try recorder.noteBlock(number, in: transaction)
     bytesWritten += storage.layout.byteCount
     guard bytesWritten >= limits.bytesAhead else { return }
     bytesWritten = 0
@@ -257,6 +261,8 @@ struct TableImport: ~Copyable {
     try assembly.ids.enter(in: transaction)
     record.rowCount = assembly.rowCount
     record.totalFrequency &+= assembly.frequencyChange &+ frequencyChange
+    recorder.content.add(assembly.content)
+    try recorder.finish(&record, in: transaction)
     summary.inserted = assembly.inserted
     summary.duplicates += assembly.duplicates
     return (summary, record)

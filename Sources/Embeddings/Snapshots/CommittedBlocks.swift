@@ -11,8 +11,6 @@ final class CommittedBlocks: @unchecked Sendable {
   /// The rows of the table.
   let count: Int
   private let starts: [UnsafeRawPointer]
-  /// A hash of the checksums of all blocks, in their order.
-  let fingerprint: (UInt64, UInt64)
 
   /// Finds all blocks, in their order, and compares each with its checksum, once.
   init(_ table: borrowing CommittedTable) throws(EmbeddingError) {
@@ -20,14 +18,10 @@ final class CommittedBlocks: @unchecked Sendable {
     count = table.count
     var starts: [UnsafeRawPointer] = []
     starts.reserveCapacity(table.blockCount)
-    var (high, low): (UInt64, UInt64) = (0, 0)
     try table.forEachBlock { (block, _) throws(EmbeddingError) in
       starts.append(block.bytes.baseAddress.unsafelyUnwrapped)
-      high = mix64(high ^ block.storedChecksum)
-      low = mix64(low &+ block.storedChecksum &* golden)
     }
     self.starts = starts
-    fingerprint = (high, low)
   }
 
   /// The block of row `row`, which there is, and the row's place there.

@@ -36,7 +36,7 @@ extension EmbeddingTable {
     let blocks = try CommittedBlocks(rows)
     let description = SnapshotDescription(
       table: name, record: record, point: rows.view.point, generation: rows.generation,
-      content: blocks.fingerprint, options: options)
+      options: options)
     let file = try SnapshotExport(
       path: path, description: description, threads: options.threads, blocks: blocks,
       progress: progress
@@ -47,28 +47,13 @@ extension EmbeddingTable {
 
 extension SnapshotDescription {
   /// Describes a commit of a table.
-  ///
-  /// The identity is a hash of what the commit holds: the table's name and record, the point and
-  /// number of the commit, and the checksums of all blocks. A database has no identity of its own;
-  /// this way a copy of one gives the same snapshot, and two runs of one configuration do not.
   init(
     table: String, record: TableRecord, point: CommitPoint, generation: UInt64,
-    content: (UInt64, UInt64), options: SnapshotExportOptions
+    options: SnapshotExportOptions
   ) {
-    var state = RecordWriter()
-    state.write(table)
-    for byte in record.encode() { state.write(byte) }
-    state.write(point.step)
-    state.write(point.batches)
-    state.write(generation)
-    state.write(content.0)
-    state.write(content.1)
-    let identity = state.bytes.withUnsafeBytes {
-      SnapshotIdentity(high: xxh3($0), low: xxh3($0, seed: golden))
-    }
     let configuration = record.configuration
     self.init(
-      identity: identity, table: table, idType: configuration.idType,
+      identity: record.history.identity, table: table, idType: configuration.idType,
       dimension: configuration.dimension, slotCount: configuration.slotCount,
       seed: configuration.seed, initializer: configuration.initializer.name,
       initializerParameters: configuration.initializer.parameters,

@@ -175,8 +175,8 @@ extension EmbeddingTable {
   private func count(_ scratch: BatchScratch, _ filter: AdmissionFilter) {
     _ = forEachAbsent(scratch, filter) { rows, group in
       if group.times > 0 {
-        let journal = filter.count(group.hash, times: group.times)
-        rows.unreported.commitBytes += journal
+        filter.count(group.hash, times: group.times)
+        rows.unreported.commitBytes += JournalEntry.stride
       }
       return true
     }

@@ -84,8 +84,8 @@ final class TableCore: Sendable {
   let rowsUnderWay = Atomic<Int>(0)
 
   init(
-    name: String, record: TableRecord, trees: (ids: NamedDatabase, blocks: NamedDatabase),
-    shared: TableCore?, budget: CacheBudget, pageSize: Int
+    name: String, record: TableRecord, trees: TableTrees, shared: TableCore?,
+    budget: CacheBudget, pageSize: Int
   ) throws(EmbeddingError) {
     let configuration = record.configuration
     self.shared = shared
@@ -94,8 +94,8 @@ final class TableCore: Sendable {
     initializer = configuration.initializer
     seed = configuration.seed
     storage = TableStorage(
-      name: name, idType: configuration.idType, layout: record.layout, ids: trees.ids,
-      blocks: trees.blocks)
+      name: name, idType: configuration.idType, layout: record.layout,
+      trees: trees)
     admission = TableAdmission(record, storage: storage)
     locations = RowLocations(record, budget: budget, pageSize: pageSize)
     cache = RowCache(

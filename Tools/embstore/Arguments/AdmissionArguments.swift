@@ -1,5 +1,5 @@
-import ArgumentParser
-import Embeddings
+public import ArgumentParser
+public import Embeddings
 
 /// Which ids get a row of their own, and when.
 struct AdmissionArguments: ParsableArguments {
