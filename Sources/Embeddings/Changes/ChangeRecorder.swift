@@ -1,4 +1,5 @@
 import LMDB
+import Snapshots
 import StorageBase
 
 /// Takes down what one transaction changes of a table, so that deltas find it: changed blocks and
@@ -10,6 +11,9 @@ struct ChangeRecorder: ~Copyable {
   let stamp: CommitStamp
   /// What the changed blocks hold.
   var content = ContentHash()
+  /// The identity of the state that the change leads to, where it is one that another table was in;
+  /// nil makes one.
+  var identity: SnapshotIdentity?
   private let storage: TableStorage
   private let rowsBefore: UInt64
   private var blocks: [Range<UInt64>] = []
@@ -66,6 +70,7 @@ struct ChangeRecorder: ~Copyable {
       from: layout.blockCount(rows: rowsBefore), in: transaction)
     var history = record.history
     history.advance(to: record, stamp, content: content)
+    if let identity { history.identity = identity }
     record.history = history
     try enterCommit(&record, in: transaction)
   }

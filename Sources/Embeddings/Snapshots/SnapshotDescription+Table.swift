@@ -67,6 +67,19 @@ extension SnapshotDescription {
     }
   }
 
+  /// The identity of the state that a table without rows gets to by the snapshot; nil where it does
+  /// not become what the exported one was: rows are stored with loss or taken in part, or ids without
+  /// rows read otherwise.
+  func identity(
+    in configuration: TableConfiguration, _ options: SnapshotImportOptions
+  ) -> SnapshotIdentity? {
+    guard !isLossy, includesSlots || slotCount == 0, !options.vectorsOnly,
+      seed == configuration.seed, initializer == configuration.initializer.name,
+      initializerParameters == configuration.initializer.parameters
+    else { return nil }
+    return identity
+  }
+
   /// Refuses a delta where a whole table is needed.
   func refuseDelta(file: String) throws(EmbeddingError) {
     guard let base else { return }
