@@ -17,12 +17,14 @@ extension EmbeddingTable {
     return try database.alone { () throws(EmbeddingError) in
       try database.commitAlone(as: database.state.withLock { $0.live })
       let ((result, numbers), record) = try database.writeTable(core) {
-        (transaction, before) throws(EmbeddingError) in
+        (transaction, before, stamp) throws(EmbeddingError) in
         var record = before
         var rows = RowSet(rowCount: record.rowCount)
         let result = try choose(transaction, &record, &rows)
         let removal = RowRemoval(rows, from: storage, limits: limits)
-        try removal.run(&record, in: transaction)
+        var recorder = ChangeRecorder(storage, before, stamp)
+        try removal.run(&record, &recorder, in: transaction)
+        try recorder.finish(&record, in: transaction)
         return ((result, removal.numbers), record)
       }
       core.takeOver(record, numbers)

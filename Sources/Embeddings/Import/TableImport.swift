@@ -113,6 +113,9 @@ struct TableImport: ~Copyable {
     }
   }
 
+  /// The rows of the table, once all of the import are in it.
+  var rowCount: UInt64 { record.rowCount }
+
   // MARK: Rows from before
 
   /// Decides about the rows of a batch whose ids are in the tree. Returns the positions of the
@@ -251,13 +254,23 @@ struct TableImport: ~Copyable {
     try transaction.writeAhead(storage.blocks)
   }
 
+  /// Removes rows, once all of the import are in the table.
+  mutating func remove(
+    _ removal: RowRemoval, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    try removal.run(&record, &recorder, in: transaction)
+  }
+
   /// Enters the import in the table's history. Returns what was done and the table's new record.
   ///
-  /// - Parameter identity: of the state that a table without rows gets to, if it is known.
+  /// - Parameters:
+  ///   - identity: of the state that a table without rows gets to, if it is known.
+  ///   - isExact: whether this table gets to that state, with rows or without.
   mutating func finish(
-    identity: SnapshotIdentity?, in transaction: borrowing WriteTransaction
+    identity: SnapshotIdentity?, isExact: Bool = false,
+    in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
-    if countBefore == 0, summary.duplicates == 0 { recorder.identity = identity }
+    if isExact || (countBefore == 0 && summary.duplicates == 0) { recorder.identity = identity }
     try recorder.finish(&record, in: transaction)
     return (summary, record)
   }

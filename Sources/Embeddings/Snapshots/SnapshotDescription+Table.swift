@@ -30,6 +30,13 @@ extension SnapshotDescription {
     _ configuration: TableConfiguration, _ options: SnapshotImportOptions, file: String
   ) throws(EmbeddingError) {
     try refuseDelta(file: file)
+    try checkRows(configuration, options, file: file)
+  }
+
+  /// Refuses rows that cannot go on in a table of `configuration`.
+  func checkRows(
+    _ configuration: TableConfiguration, _ options: SnapshotImportOptions, file: String
+  ) throws(EmbeddingError) {
     func refuse<T>(_ what: String, _ mine: T, _ theirs: T, _ remedy: String) -> EmbeddingError {
       EmbeddingError(
         .configurationMismatch,

@@ -78,10 +78,20 @@ public struct SnapshotImportSummary: Sendable, Hashable {
   public var rows: ImportSummary
   /// What the snapshot is; training goes on after the step of its ``SnapshotDescription/point``.
   public var description: SnapshotDescription
+  /// Rows that a delta deleted.
+  public var deleted: Int
+  /// Whether there was nothing to do, since the table is in the state already that the delta leads
+  /// to.
+  public var wasApplied: Bool
 
   /// Creates a summary.
-  public init(rows: ImportSummary, description: SnapshotDescription) {
+  public init(
+    rows: ImportSummary, description: SnapshotDescription, deleted: Int = 0,
+    wasApplied: Bool = false
+  ) {
     self.rows = rows
     self.description = description
+    self.deleted = deleted
+    self.wasApplied = wasApplied
   }
 }

@@ -44,19 +44,11 @@ extension EmbeddingTable {
         try importer.run(try makeSource(), in: transaction)
         return try importer.finish(identity: identity(), in: transaction)
       }
-      takeOver(record)
+      // The cache holds only rows that were committed, some of which have changed.
+      cache.removeAll()
+      core.takeOver(record)
       return summary
     }
-  }
-
-  /// Takes over that a transaction of its own changed rows of the table. The cache holds only rows
-  /// that were committed, some of which have changed.
-  func takeOver(_ record: TableRecord) {
-    cache.counts.setRows(record.rowCount)
-    cache.removeAll()
-    core.locations.removeAll()
-    core.state.withLock { $0.record = record }
-    core.sampler.invalidate()
   }
 }
 
