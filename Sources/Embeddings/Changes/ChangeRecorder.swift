@@ -1,4 +1,5 @@
 import LMDB
+import Snapshots
 import StorageBase
 
 /// Takes down what one transaction changes of a table, so that deltas find it: changed blocks and
@@ -10,9 +11,13 @@ struct ChangeRecorder: ~Copyable {
   let stamp: CommitStamp
   /// What the changed blocks hold.
   var content = ContentHash()
+  /// The identity of the state that the change leads to, where it is one that another table was in;
+  /// nil makes one.
+  var identity: SnapshotIdentity?
   private let storage: TableStorage
-  private let rowsBefore: UInt64
   private var blocks: [Range<UInt64>] = []
+  /// The end of the blocks that there were at any time of the transaction.
+  private var blocksEnd: UInt64
   private var tombstones: TombstoneWriter
 
   /// Ranges of blocks that are collected before they are written.
@@ -22,7 +27,7 @@ struct ChangeRecorder: ~Copyable {
   init(_ storage: TableStorage, _ record: TableRecord, _ stamp: CommitStamp) {
     self.storage = storage
     self.stamp = stamp
-    rowsBefore = record.rowCount
+    blocksEnd = storage.layout.blockCount(rows: record.rowCount)
     tombstones = TombstoneWriter(
       storage, generation: stamp.generation,
       limit: TableHistory.maximumDeletions(rows: record.rowCount))
@@ -32,6 +37,7 @@ struct ChangeRecorder: ~Copyable {
   mutating func noteBlock(
     _ number: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
+    blocksEnd = max(blocksEnd, number + 1)
     if let last = blocks.last, last.contains(number) || last.upperBound == number {
       blocks[blocks.count - 1] = last.lowerBound..<max(last.upperBound, number + 1)
       return
@@ -60,12 +66,12 @@ struct ChangeRecorder: ~Copyable {
   ) throws(EmbeddingError) {
     try tombstones.flush(in: transaction)
     try flushBlocks(in: transaction)
-    let layout = storage.layout
     try ChangeIndex(storage: storage).truncate(
-      toBlocks: layout.blockCount(rows: record.rowCount),
-      from: layout.blockCount(rows: rowsBefore), in: transaction)
+      toBlocks: storage.layout.blockCount(rows: record.rowCount), from: blocksEnd,
+      in: transaction)
     var history = record.history
     history.advance(to: record, stamp, content: content)
+    if let identity { history.identity = identity }
     record.history = history
     try enterCommit(&record, in: transaction)
   }

@@ -1,4 +1,5 @@
 import LMDB
+import Snapshots
 import StorageBase
 import Synchronization
 
@@ -49,10 +50,10 @@ struct TableImport: ~Copyable {
     }
   }
 
-  /// Takes in all rows of a source. Returns what was done and the table's new record.
+  /// Takes in all rows of a source; ``finish(identity:in:)`` comes next.
   mutating func run(
     _ source: RowSource, in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
+  ) throws(EmbeddingError) {
     let limit = limits.batchRows(record.configuration)
     var current = RowBatch(
       idType: storage.idType, dimension: storage.layout.dimension,
@@ -76,7 +77,7 @@ struct TableImport: ~Copyable {
         start = end
       } while start < current.count
     }
-    return try finish(in: transaction)
+    try writeRest(in: transaction)
   }
 
   /// Takes in a part of a batch, and calls `meanwhile` while it is laid out.
@@ -111,6 +112,9 @@ struct TableImport: ~Copyable {
       try replace(replaced, from: batch, in: transaction)
     }
   }
+
+  /// The rows of the table, once all of the import are in it.
+  var rowCount: UInt64 { record.rowCount }
 
   // MARK: Rows from before
 
@@ -250,10 +254,31 @@ struct TableImport: ~Copyable {
     try transaction.writeAhead(storage.blocks)
   }
 
-  /// Writes what is left.
-  private mutating func finish(
+  /// Removes rows, once all of the import are in the table.
+  mutating func remove(
+    _ removal: RowRemoval, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    try removal.run(&record, &recorder, in: transaction)
+  }
+
+  /// Enters the import in the table's history. Returns what was done and the table's new record.
+  ///
+  /// - Parameters:
+  ///   - identity: of the state that a table without rows gets to, if it is known.
+  ///   - isExact: whether this table gets to that state, with rows or without.
+  mutating func finish(
+    identity: SnapshotIdentity?, isExact: Bool = false,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
+    if isExact || (countBefore == 0 && summary.duplicates == 0) { recorder.identity = identity }
+    try recorder.finish(&record, in: transaction)
+    return (summary, record)
+  }
+
+  /// Writes what is left.
+  private mutating func writeRest(
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
     try writeBlocks(in: transaction)
     assembly.finishTail()
     swap(&blocks, &assembly.blocks)
@@ -262,9 +287,7 @@ struct TableImport: ~Copyable {
     record.rowCount = assembly.rowCount
     record.totalFrequency &+= assembly.frequencyChange &+ frequencyChange
     recorder.content.add(assembly.content)
-    try recorder.finish(&record, in: transaction)
     summary.inserted = assembly.inserted
     summary.duplicates += assembly.duplicates
-    return (summary, record)
   }
 }

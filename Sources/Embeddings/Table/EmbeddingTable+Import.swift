@@ -1,4 +1,5 @@
 import LMDB
+import Snapshots
 public import StorageBase
 import Synchronization
 
@@ -24,9 +25,12 @@ extension EmbeddingTable {
     try importRows(options, limits: ImportLimits(), from: makeSource)
   }
 
+  /// - Parameter identity: the state that the rows make of a table without any, if it is known once
+  ///   the source has come to its end.
   @discardableResult
   func importRows(
-    _ options: ImportOptions, limits: ImportLimits,
+    _ options: ImportOptions, limits: ImportLimits = ImportLimits(),
+    leadingTo identity: () -> SnapshotIdentity? = { nil },
     from makeSource: () throws(EmbeddingError) -> RowSource
   ) throws(EmbeddingError) -> ImportSummary {
     try database.checkWritable("import")
@@ -37,14 +41,12 @@ extension EmbeddingTable {
         var importer = try TableImport(
           table: core, record: record, stamp: stamp, options: options, limits: limits,
           in: transaction)
-        return try importer.run(try makeSource(), in: transaction)
+        try importer.run(try makeSource(), in: transaction)
+        return try importer.finish(identity: identity(), in: transaction)
       }
       // The cache holds only rows that were committed, some of which have changed.
-      cache.counts.setRows(record.rowCount)
       cache.removeAll()
-      core.locations.removeAll()
-      core.state.withLock { $0.record = record }
-      core.sampler.invalidate()
+      core.takeOver(record)
       return summary
     }
   }
