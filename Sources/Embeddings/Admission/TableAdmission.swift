@@ -36,7 +36,9 @@ final class TableAdmission: Sendable {
   func filter(in environment: Environment) throws(EmbeddingError) -> AdmissionFilter? {
     try made.withLock { (made) throws(EmbeddingError) in
       if let made { return made }
-      let filter = AdmissionFilter(rule)
+      let filter = try environment.read { (transaction) throws(EmbeddingError) in
+        try AdmissionFilter(load: rule, from: storage.state, in: transaction)
+      }
       made = filter
       return filter
     }

@@ -53,7 +53,8 @@ struct DistinctRows: ~Copyable {
         if entry == 0 {
           table[place] = UInt32(truncatingIfNeeded: count &+ 1)
           rows[count] = shard.floats(slot)
-          gradients[count] = batchGradients.map { $0 + i &* dimension } ?? UnsafePointer(rows[count])
+          gradients[count] =
+            batchGradients.map { $0 + i &* dimension } ?? UnsafePointer(rows[count])
           slots[count] = Int32(truncatingIfNeeded: slot)
           occurrences[count] = 1
           count &+= 1

@@ -21,7 +21,8 @@ import Testing
   }
 
   private func see(
-    _ table: EmbeddingTable, _ ids: [Int64], step: Int64 = 1, counting: FrequencyCounting = .automatic
+    _ table: EmbeddingTable, _ ids: [Int64], step: Int64 = 1,
+    counting: FrequencyCounting = .automatic
   ) throws {
     try table.update(
       ids, gradients: ids.map { _ in [1, 2, 3, 4] }, step: step, counting: counting)

@@ -35,7 +35,8 @@ enum ConfigurationFile {
     var options: [String] = []
     let source = try ByteSource(path: file)
     while let line = try source.nextLine(
-      maximum: 4096, { (line) throws(EmbeddingError) in
+      maximum: 4096,
+      { (line) throws(EmbeddingError) in
         line.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
       })
     {
