@@ -1,5 +1,6 @@
 /// What a commit has to write of a filter: the same life as that of changed rows (`RowShard`).
-/// Functions of this extension are called while nobody is at work, except where they say otherwise.
+/// `fix`, `unfix` and `abandonCommit` are called while nobody is at work; the others may run beside
+/// batches.
 extension AdmissionFilter {
   /// Fixes the state for a commit; adds to what waits for one already.
   func fix() {
@@ -43,10 +44,10 @@ extension AdmissionFilter {
     return (0..<FilterStripe.count).contains { !stripe($0).pointee.running.isEmpty }
   }
 
-  /// Bytes of the changes that no commit has written.
-  var journalBytes: Int {
+  /// Bytes of the changes in some stripes that no commit has written. Under their locks.
+  func journalBytes(ofStripes stripes: Range<Int> = 0..<FilterStripe.count) -> Int {
     var entries = 0
-    for i in 0..<FilterStripe.count {
+    for i in stripes {
       let stripe = stripe(i)
       entries +=
         stripe.pointee.journal.capacity + stripe.pointee.waiting.capacity

@@ -47,11 +47,15 @@ extension AdmissionFilter {
 
   /// Bytes of memory, without the journal. Nobody may be at work.
   var bytes: Int {
-    var bytes = 0
-    if isExact {
-      for i in 0..<FilterStripe.count { bytes += stripe(i).pointee.table!.bytes }
-    }
+    var bytes = tableBytes()
     for number in 0..<layerCount { bytes += layer(number).bytes }
     return bytes
+  }
+
+  /// Bytes of the exact counts of some stripes, which grow as ids are counted; 0 in a Bloom filter.
+  /// Under their locks.
+  func tableBytes(ofStripes stripes: Range<Int> = 0..<FilterStripe.count) -> Int {
+    guard isExact else { return 0 }
+    return stripes.reduce(0) { $0 + stripe($1).pointee.table!.bytes }
   }
 }
