@@ -29,11 +29,11 @@ import Testing
     func end() throws {
       guard let state = running else { return }
       if generator.oneIn(5) {
-        try store.commit(filter, generation: generation + 1, fails: true)
+        store.commitInVain(filter, generation: generation + 1)
         filter.abandonCommit()
       } else {
         generation += 1
-        if generator.oneIn(4) { try store.commit(filter, generation: generation, fails: true) }
+        if generator.oneIn(4) { store.commitInVain(filter, generation: generation) }
         try store.commit(filter, generation: generation)
         filter.endCommit()
         committed = state
