@@ -42,7 +42,7 @@ struct FilterWriter {
       let unit = max(2 * FilterFormat.partitionBytes, Int(whole / 1024))
       while record.debt >= unit {
         let written = try rewrite(bytes: unit, unwritten: [], in: transaction)
-        record.debt -= min(record.debt, UInt64(max(written, FilterFormat.partitionBytes / 2)))
+        record.debt -= min(record.debt, UInt64(written))
       }
     }
     try dropJournal(in: transaction)
