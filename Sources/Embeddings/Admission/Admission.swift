@@ -13,10 +13,11 @@ public import StorageBase
 /// `bloom_filter_policy.h`).
 ///
 /// **Memory**: ``counter(threshold:)`` takes 16 to 24 bytes for each id ever seen. The Bloom filters
-/// take memory for the ids expected, at a rate of 0.01 about 1.6 bytes an id for
+/// take memory for the ids expected, at a rate of 0.01 about 1.5 bytes an id for
 /// ``bloomFilter(expectedIDs:falsePositiveRate:)``, and for counters of 4 bits (thresholds to 15)
-/// about 8, of 8 bits (to 255) about 20, of 16 bits about 40: with thresholds above 15 the exact
-/// counter is the smaller one. ``probabilistic(threshold:)`` takes none.
+/// about 7, of 8 bits (to 255) about 16, of 16 bits about 32: with thresholds above 255 the exact
+/// counter is the smaller one. ``probabilistic(threshold:)`` takes none. Every id that was counted
+/// adds 12 bytes until the next commit has ended.
 ///
 ///     let admission: Admission = .countingBloomFilter(threshold: 3, expectedIDs: 10_000_000)
 public enum Admission: Sendable, Hashable {
