@@ -139,7 +139,8 @@ struct DeltaExport {
       while start < order.count {
         var end = start + 1
         while end < order.count, order[end].key == order[start].key { end += 1 }
-        try addDeletions(order[start].key, order[start..<end].map { bytes[Int($0.index)] }, table, &ids)
+        try addDeletions(
+          order[start].key, order[start..<end].map { bytes[Int($0.index)] }, table, &ids)
         if ids.count >= SnapshotExport.runRows || ids.bytes.count >= 1 << 22 {
           try writer.appendDeletions(ids)
           ids.removeAll()
