@@ -31,13 +31,14 @@ struct TableCommit {
   private(set) var newByKey: [KeyedIndex] = []
   /// What `uncommittedRows` counts of these changes.
   private let fixedRows: Int
+  /// What had become of ids.
+  private let life: LifeCounts
 
   /// Collects the changed rows of the commit under way, a few under each lock.
-  ///
-  /// - Parameter fixedRows: the uncommitted rows when they were fixed.
-  init(_ table: TableCore, fixedRows: Int) {
-    self.table = table
-    self.fixedRows = fixedRows
+  init(_ fixed: CommitQueue.FixedTable) {
+    table = fixed.core
+    fixedRows = fixed.rows
+    life = fixed.life
     var rows: [ChangedRow] = []
     for shard in table.cache.shards {
       let count = shard.withRows { $0.runningCount }
@@ -80,7 +81,15 @@ struct TableCommit {
   }
 
   /// Whether there is nothing to take over.
-  var isEmpty: Bool { updated.isEmpty && deleted.isEmpty && new.isEmpty && gone.isEmpty }
+  var isEmpty: Bool {
+    updated.isEmpty && deleted.isEmpty && new.isEmpty && gone.isEmpty && hasSeenNothing
+  }
+
+  /// Whether no id without a row was seen.
+  private var hasSeenNothing: Bool {
+    table.admission?.loadedFilter?.hasRunning != true
+      && life == table.state.withLock { $0.record.life }
+  }
 
   // MARK: Writing
 
@@ -128,6 +137,9 @@ struct TableCommit {
     let frequencyChange = try edits.write(
       oldCount: oldCount, newCount: count, in: transaction)
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
+    record.life = life
+    try table.admission?.loadedFilter?.write(
+      generation: stamp.generation, in: transaction, tree: storage.state)
     for number in edits.changedBlocks {
       try recorder.noteBlock(UInt64(number), in: transaction)
     }
@@ -157,6 +169,7 @@ struct TableCommit {
       // Not the record as a whole: the optimizer may have been changed meanwhile.
       state.record.rowCount = result.record.rowCount
       state.record.totalFrequency = result.record.totalFrequency
+      state.record.life = life
       state.record.history = result.record.history
       table.uncommittedRows.subtract(fixedRows, ordering: .relaxed)
       table.rowsUnderWay.store(0, ordering: .relaxed)
@@ -184,5 +197,6 @@ struct TableCommit {
   func takeBack() {
     table.rowsUnderWay.store(0, ordering: .relaxed)
     for shard in table.cache.shards { shard.withRows { $0.abandonCommit() } }
+    table.admission?.loadedFilter?.abandonCommit()
   }
 }

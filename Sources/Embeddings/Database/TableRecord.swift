@@ -12,6 +12,8 @@ struct TableRecord: Sendable {
   var rowCount: UInt64 = 0
   /// The sum of all rows' frequencies.
   var totalFrequency: UInt64 = 0
+  /// What became of ids, where they have to earn their rows.
+  var life = LifeCounts()
   var history: TableHistory
 
   static func key(_ name: String) -> String { prefix + name }
@@ -45,6 +47,11 @@ struct TableRecord: Sendable {
     writer.write(configuration.initializer.name)
     writer.write(configuration.initializer.parameters)
     writer.write(configuration.optimizer)
+    configuration.admission.write(to: &writer)
+    writer.write(configuration.cutoff)
+    writer.write(UInt64(configuration.sharedRows))
+    writer.write(configuration.counting.rawValue)
+    life.write(to: &writer)
     return writer.bytes
   }
 
@@ -72,6 +79,14 @@ struct TableRecord: Sendable {
     configuration = TableConfiguration(
       dimension: dimension, idType: idType, initializer: initializer, seed: seed,
       optimizer: optimizer)
+    configuration.admission = try Admission(&reader)
+    configuration.cutoff = try reader.read(UInt64.self)
+    configuration.sharedRows = Int(clamping: try reader.read(UInt64.self))
+    guard let counting = FrequencyCounting(rawValue: try reader.read(UInt8.self)) else {
+      throw EmbeddingError(.corruption, "Table \(name) counts in an unknown way.")
+    }
+    configuration.counting = counting
+    life = try LifeCounts(&reader)
     try configuration.validate()
     guard configuration.slotCount == slotCount,
       (1...1024).contains(blockPages), layout.rowsPerBlock > 0
