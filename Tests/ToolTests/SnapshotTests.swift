@@ -242,7 +242,8 @@ import Testing
     try bench.fail("merge", "base", "base", "-o", "x", status: 64, ["full snapshot"])
     try bench.fail("merge", "new.embsnap", "base", "-o", "x", status: 64, ["full snapshot"])
     try bench.fail("get", "delta", "2", status: 64, ["embstore merge"])
-    try bench.fail("import", "x.emb", "delta", "--create", status: 64, ["embstore merge"])
+    try bench.fail(
+      "import", "x.emb", "delta", "--create", status: 65, ["applies to", "full snapshot"])
     #expect(try bench.succeed("stat", "delta").out.contains("applies to"))
     #expect(!bench.exists("x") && !bench.exists("x.emb"))
   }

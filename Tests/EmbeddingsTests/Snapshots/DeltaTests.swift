@@ -36,7 +36,7 @@ import Testing
     var history = try DeltaHistory(scratch, kind, seed: seed)
     try history.commit()
     let other = try scratch.open(named: "db2")
-    let follower = try other.table("copy", kind.configuration())
+    let follower = try other.table("t", kind.configuration())
     try follower.importSnapshot(history.full(1))
     #expect(follower.identity == history.table.identity)
     for number in 2...6 {
