@@ -12,6 +12,8 @@ struct CommitQueue {
     let point: CommitPoint
     /// The open tables, and the rows of each that the last commit did not have.
     let tables: [(core: TableCore, fixedRows: Int)]
+    /// Whether eviction policies that are due run with it.
+    var isEvicting = false
   }
 
   /// The number of the last request.

@@ -34,6 +34,9 @@ extension EmbeddingDatabase {
             + "name, or change hyper-parameters with setOptimizer(_:of:).")
       }
       try core.use(configuration.optimizer)
+      if let policy = configuration.eviction, policy != stored.eviction, !isReadOnly {
+        try setEviction(policy, of: name)
+      }
       return EmbeddingTable(core, of: self)
     }
     try checkWritable("create table \(name)")
@@ -107,6 +110,7 @@ extension EmbeddingDatabase {
         _ = try Array(TableRecord.key(name).utf8).withBytes { (key) throws(EmbeddingError) in
           try transaction.delete(key, in: meta)
         }
+        try deleteEvictions(name, in: transaction)
       }
       core.cache.removeAll()
       core.locations.removeAll()
@@ -150,7 +154,11 @@ extension EmbeddingDatabase {
     guard let stored = try Self.get(TableRecord.key(name), from: meta, transaction) else {
       return nil
     }
-    return try TableRecord(stored, name: name)
+    var record = try TableRecord(stored, name: name)
+    if let stored = try Self.get(EvictionRecord.key(name), from: meta, transaction) {
+      try EvictionRecord.decode(stored, into: &record, name: name)
+    }
+    return record
   }
 
   private func create(
@@ -161,7 +169,10 @@ extension EmbeddingDatabase {
         // Another thread may have created it meanwhile.
         if let core = tables[name] { return core }
         var database = state.withLock { $0.record }
-        let record = TableRecord(number: database.nextTable, configuration: configuration)
+        var record = TableRecord(number: database.nextTable, configuration: configuration)
+        if configuration.eviction != nil {
+          record.evictions.lastStep = state.withLock { $0.live.step }
+        }
         database.nextTable += 1
         let trees = try environment.write { (transaction) throws(EmbeddingError) in
           let ids = try transaction.namedDatabase(
@@ -169,6 +180,7 @@ extension EmbeddingDatabase {
           let blocks = try transaction.namedDatabase(
             TableStorage.blocksName(record.number), integerKeys: true, create: true)!
           try Self.put(record.encode(), under: TableRecord.key(name), in: meta, transaction)
+          try putEvictions(record, name: name, in: transaction)
           try Self.put(database.encode(), under: DatabaseRecord.key, in: meta, transaction)
           return (ids, blocks)
         }

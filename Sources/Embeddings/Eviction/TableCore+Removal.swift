@@ -2,18 +2,19 @@ import StorageBase
 import Synchronization
 
 extension TableCore {
-  /// Takes over that rows were removed, in a transaction that is durable now. No batch is at work,
-  /// and nothing in the cache waits for a commit. Cached rows that are left stay there.
-  func takeOver(_ record: TableRecord, _ numbers: Renumbering) {
-    for shard in cache.shards { shard.withRows { $0.renumber(numbers) } }
-    takeOver(record)
-  }
-
-  /// Takes over what a transaction made of the table, beside its cached rows.
-  func takeOver(_ record: TableRecord) {
+  /// Takes over what a transaction that is durable now made of the table's rows. No batch is at work,
+  /// and nothing in the cache waits for a commit. Cached rows that are left stay there, under their
+  /// new numbers.
+  func takeOver(_ record: TableRecord, _ numbers: Renumbering? = nil) {
+    if let numbers { for shard in cache.shards { shard.withRows { $0.renumber(numbers) } } }
     cache.counts.setRows(record.rowCount)
     locations.removeAll()
-    state.withLock { $0.record = record }
+    state.withLock { state in
+      // Not the record as a whole: the optimizer may have been changed meanwhile.
+      state.record.rowCount = record.rowCount
+      state.record.totalFrequency = record.totalFrequency
+      state.record.evictions = record.evictions
+    }
     sampler.invalidate()
   }
 }

@@ -43,7 +43,8 @@ extension EmbeddingDatabase {
       blockBytes: bytes(try view.transaction.statistics(of: storage.blocks)),
       rowsPerBlock: storage.layout.rowsPerBlock, blockSize: storage.layout.byteCount,
       cachedRows: core.cache.rowCount, cachedBytes: core.cache.slabBytes,
-      uncommittedRows: core.cache.dirtyCount)
+      uncommittedRows: core.cache.dirtyCount, evictedRows: record.evictions.evicted,
+      lastEvictionStep: record.configuration.eviction == nil ? nil : record.evictions.lastStep)
   }
 
   private func storageReport() throws(EmbeddingError) -> StorageReport {

@@ -19,6 +19,10 @@ public struct TableConfiguration: Sendable {
   /// it is not part of the table's identity. Other hyper-parameters are, and change by
   /// ``EmbeddingDatabase/setOptimizer(_:of:)``.
   public var optimizer: any Optimizer
+  /// The rows that the database evicts by itself; nil for none. Not part of the table's identity: a
+  /// policy given here takes the place of the one that is stored, nil leaves it, and
+  /// ``EmbeddingDatabase/setEviction(_:of:)`` sets or removes it.
+  public var eviction: EvictionPolicy?
 
   /// The largest dimension of a table.
   public static let maximumDimension = 8_192
@@ -53,6 +57,7 @@ public struct TableConfiguration: Sendable {
         "Optimizer \(optimizer.name) asks for \(slotCount) slots a row; "
           + "at most \(Self.maximumSlotCount) are possible.")
     }
+    try eviction?.validate()
   }
 
   /// The first difference to `stored` that matters, with both values, or nil.
