@@ -34,7 +34,7 @@ public struct EvictionReport: Sendable {
   /// Some of the ids that went, spread evenly over the table.
   public var sample: [EmbeddingID] = []
   /// Bytes of blocks that hold no rows any more. The file keeps them for rows to come;
-  /// ``EmbeddingDatabase/compact(at:)`` gives them back to the file system.
+  /// ``EmbeddingDatabase/compact(at:options:)`` gives them back to the file system.
   public var bytesFreed = 0
 
   /// The rows that are left.

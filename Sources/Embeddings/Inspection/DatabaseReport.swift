@@ -58,7 +58,7 @@ public struct StorageReport: Sendable {
   public var mapSize: Int
   /// Bytes of a page.
   public var pageSize: Int
-  /// Bytes of `data.mdb`, which never shrinks; ``EmbeddingDatabase/compact(at:)`` makes it as
+  /// Bytes of `data.mdb`, which never shrinks; ``EmbeddingDatabase/compact(at:options:)`` makes it as
   /// small as it can be.
   public var fileSize: Int
   /// Pages that the last commit uses.

@@ -43,6 +43,11 @@ struct StatJSON {
       ("total_frequency", .unsigned(table.totalFrequency)),
       ("id_bytes", .integer(table.idBytes)), ("row_bytes", .integer(table.blockBytes)),
       ("rows_per_block", .integer(table.rowsPerBlock)), ("block_bytes", .integer(table.blockSize)),
+      ("evicted", .unsigned(table.evictedRows)),
+      (
+        "eviction",
+        .optional(table.configuration.eviction, policy(lastStep: table.lastEvictionStep))
+      ),
       ("configuration", table.configuration.json),
     ]
     if let histograms {
@@ -74,6 +79,22 @@ struct StatJSON {
       ]
     }
     return .object(members)
+  }
+
+  private static func policy(lastStep: Int64?) -> (EvictionPolicy) -> JSON {
+    { policy in
+      let rule = policy.rule ?? .none
+      return .object([
+        ("every_steps", .integer(policy.everySteps)),
+        ("last_step", .optional(lastStep, JSON.integer)),
+        ("older_than", .optional(rule.stepsToLive, JSON.integer)),
+        ("fewer_than", .optional(rule.minimumFrequency, JSON.unsigned)),
+        ("norm_below", .optional(rule.normThreshold, JSON.float)),
+        ("keep_newest", .optional(rule.targets[.newest], JSON.integer)),
+        ("keep_most_frequent", .optional(rule.targets[.mostFrequent], JSON.integer)),
+        ("decay", .optional(policy.frequencyDecay, JSON.double)),
+      ])
+    }
   }
 
   private static func summary(_ value: TableHistograms.Summary, _ histogram: [JSON]) -> JSON {
