@@ -72,7 +72,7 @@ enum EvictionRecord {
     func add(_ field: Fields, _ criterion: EvictionRule) {
       if fields.contains(field) { rule = rule?.or(criterion) ?? criterion }
     }
-    if fields.contains(.rule) { rule = EvictionRule.none }
+    if fields.contains(.rule) { rule = EvictionRule.nothing }
     add(.stepsToLive, .olderThan(steps: stepsToLive))
     add(.minimumFrequency, .seenFewerThan(minimumFrequency))
     add(.normThreshold, .normBelow(normThreshold))

@@ -31,7 +31,7 @@ public struct EvictionRule: Sendable, Hashable {
   private init() {}
 
   /// The rule that takes nothing.
-  public static let none = EvictionRule()
+  public static let nothing = EvictionRule()
 
   /// Takes rows whose last update lies more than `steps` steps back.
   ///

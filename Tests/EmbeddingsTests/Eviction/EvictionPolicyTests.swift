@@ -117,7 +117,7 @@ import Testing
       .or(.keeping(rows: 7, .newest)).or(.keeping(rows: 9, .mostFrequent))
     for policy: EvictionPolicy? in [
       EvictionPolicy(every, everySteps: 2), EvictionPolicy(nil, everySteps: 9, frequencyDecay: 0.5),
-      EvictionPolicy(.none, everySteps: 1), nil,
+      EvictionPolicy(.nothing, everySteps: 1), nil,
       EvictionPolicy(.olderThan(steps: 3), everySteps: 4),
     ] {
       try database.setEviction(policy, of: "t")
@@ -140,11 +140,11 @@ import Testing
     try reopened.commit(step: 7)
     #expect(try again.count == 0)
     configuration.eviction = EvictionPolicy(nil, everySteps: 0)
-    #expect(code { try reopened.table("t", configuration) } == .invalidConfiguration)
+    #expect(code { _ = try reopened.table("t", configuration) } == .invalidConfiguration)
     configuration.eviction = Self.policy
     _ = try reopened.table("t", configuration)
     #expect(again.configuration.eviction == Self.policy)
-    let reader = message { try reopened.verify() }
+    let reader = message { _ = try reopened.verify() }
     #expect(reader == "")
     // A table of the same name begins without it.
     try reopened.dropTable("t")

@@ -53,7 +53,7 @@ extension ReferenceTable {
 extension EvictionRule {
   /// A random rule over tables of about so many rows.
   static func random(rows: Int, _ random: inout SeededGenerator) -> EvictionRule {
-    var rule = EvictionRule.none
+    var rule = EvictionRule.nothing
     if random.oneIn(2) { rule = rule.or(.olderThan(steps: .random(in: 0...12, using: &random))) }
     if random.oneIn(2) { rule = rule.or(.seenFewerThan(.random(in: 0...5, using: &random))) }
     if random.oneIn(3) { rule = rule.or(.normBelow(.random(in: 0...1, using: &random))) }

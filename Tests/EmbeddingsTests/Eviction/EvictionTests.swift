@@ -163,7 +163,7 @@ import Testing
     }
     #expect(code { try table.decayFrequencies(by: 1.5) } == .invalidArgument)
     #expect(code { try table.decayFrequencies(by: .nan) } == .invalidArgument)
-    #expect(try table.evict(.none).evicted == 0)
+    #expect(try table.evict(.nothing).evicted == 0)
   }
 
   @Test func extremeCountsAreHandled() throws {

@@ -73,7 +73,7 @@ struct Evict: ParsableCommand {
   }
 
   private var rule: EvictionRule {
-    var rule = EvictionRule.none
+    var rule = EvictionRule.nothing
     if let olderThan { rule = rule.or(.olderThan(steps: olderThan)) }
     if let fewerThan { rule = rule.or(.seenFewerThan(fewerThan)) }
     if let normBelow { rule = rule.or(.normBelow(normBelow)) }

@@ -83,7 +83,7 @@ struct StatJSON {
 
   private static func policy(lastStep: Int64?) -> (EvictionPolicy) -> JSON {
     { policy in
-      let rule = policy.rule ?? .none
+      let rule = policy.rule ?? .nothing
       return .object([
         ("every_steps", .integer(policy.everySteps)),
         ("last_step", .optional(lastStep, JSON.integer)),

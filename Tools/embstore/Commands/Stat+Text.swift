@@ -54,7 +54,7 @@ struct StatText {
       evictions.append(
         (
           "policy",
-          "every \(counted(Int(policy.everySteps), "step")): evict \(policy.rule ?? .none)"
+          "every \(counted(Int(policy.everySteps), "step")): evict \(policy.rule ?? .nothing)"
             + (policy.frequencyDecay.map { "; frequencies decay by \($0)" } ?? "")
             + "; last at step \(table.lastEvictionStep ?? 0)"
         ))
