@@ -14,13 +14,10 @@ extension EmbeddingDatabase {
     _ request: CommitQueue.Request, hasGate: Bool, isTold: Bool
   ) throws(EmbeddingError) {
     defer { commits.broadcast() }
-    for (core, fixedRows) in request.tables {
-      core.rowsUnderWay.store(fixedRows, ordering: .relaxed)
-      core.cache.beginCommit()
-    }
+    for table in request.tables { table.core.beginCommit(table.rows) }
     commits.withLock { $0.isBeginning = false }
     commits.broadcast()
-    let plans = request.tables.map { TableCommit($0.core, fixedRows: $0.fixedRows) }
+    let plans = request.tables.map { TableCommit($0) }
     do throws(EmbeddingError) {
       try write(plans, as: request.point, hasGate: hasGate, evicting: request.isEvicting)
     } catch {
@@ -28,11 +25,12 @@ extension EmbeddingDatabase {
         // What waits was fixed on top of this: without it, it is not a state that ever was.
         // It may be of tables that were opened after this one was fixed.
         for plan in plans { plan.takeBack() }
-        for (core, _) in commits.withLock({ $0.waiting })?.tables ?? [] { core.cache.unfix() }
+        for table in commits.withLock({ $0.waiting })?.tables ?? [] { table.core.unfix() }
         commits.withLock { $0.fail(error, isTold: isTold) }
       }
       throw error
     }
+    for table in request.tables { table.core.admission?.loadedFilter?.endCommit() }
     commits.withLock { $0.end(request) }
   }
 
@@ -46,31 +44,28 @@ extension EmbeddingDatabase {
     _ plans: [TableCommit], as point: CommitPoint, hasGate: Bool, evicting: Bool
   ) throws(EmbeddingError) {
     var record = state.withLock { $0.record }
-    let changed = plans.filter { !$0.isEmpty }
     let due = evicting ? plans.map(\.table).filter { $0.isEvictionDue(at: point.step) } : []
+    let changed = plans.filter { plan in !plan.isEmpty || due.contains { $0 === plan.table } }
     // Batches that changed nothing, empty ones, are behind the point then.
-    if changed.isEmpty && due.isEmpty && record.point == point { return }
+    if changed.isEmpty && record.point == point { return }
     let previous = record.generation
     record.generation += 1
     record.point = point
     let tables = plans.map(\.table)
     var number: UInt64 = 0
-    let (results, evictions) = try environment.write {
-      (transaction) throws(EmbeddingError) -> ([TableCommit.Result], [TableEviction]) in
+    let results = try environment.write {
+      (transaction) throws(EmbeddingError) -> [TableCommit.Result] in
       try checkGeneration(previous, in: transaction)
       var results: [TableCommit.Result] = []
+      let stamp = CommitStamp(generation: record.generation, point: point)
       for plan in changed {
-        let result = try plan.write(in: transaction)
-        try Self.put(
-          result.record.encode(), under: TableRecord.key(plan.table.storage.name), in: meta,
-          transaction)
+        let result = try plan.write(stamp, evicting: evicting, in: transaction)
+        let name = plan.table.storage.name
+        try Self.put(result.record.encode(), under: TableRecord.key(name), in: meta, transaction)
+        if result.eviction != nil {
+          try putEvictions(result.record, name: name, in: transaction)
+        }
         results.append(result)
-      }
-      var evictions: [TableEviction] = []
-      for table in due {
-        let committed = zip(changed, results).first { $0.0.table === table }?.1.record
-        evictions.append(
-          try evict(table, committed, step: point.step, in: transaction))
       }
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
       number = transaction.id
@@ -78,7 +73,7 @@ extension EmbeddingDatabase {
         number, from: previous, to: record.generation, tables: tables,
         changed: zip(changed, results).map { ($0.0.table.number, $0.1.changedBlocks) },
         except: Set(due.map(\.number)))
-      return (results, evictions)
+      return results
     }
     try withGate(unless: hasGate) { () throws(EmbeddingError) in
       for (plan, result) in zip(changed, results) { plan.publish(result) }
@@ -93,7 +88,7 @@ extension EmbeddingDatabase {
       }
     }
     for (plan, result) in zip(changed, results) { plan.release(result) }
-    for eviction in evictions { eviction.takeOver() }
+    for result in results { result.eviction?.takeOver(result.record) }
   }
 
   /// The database must be as this process left it: `writer.lock` keeps others from writing, unless

@@ -42,22 +42,6 @@ extension EmbeddingDatabase {
     }
   }
 
-  /// Runs a table's policy at a commit of `step`, and stores its record.
-  ///
-  /// - Parameter committed: the record as the commit has it; nil where it changes no rows.
-  func evict(
-    _ table: TableCore, _ committed: TableRecord?, step: Int64,
-    in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) -> TableEviction {
-    let before = committed ?? table.state.withLock { $0.record }
-    let eviction = try TableEviction(policyOf: table, before, step: step, in: transaction)
-    let name = table.storage.name
-    try Self.put(
-      eviction.record.encode(), under: TableRecord.key(name), in: meta, transaction)
-    try putEvictions(eviction.record, name: name, in: transaction)
-    return eviction
-  }
-
   /// Whether a commit of `step` runs the policy of an open table.
   func isEvictionDue(at step: Int64) -> Bool {
     openTables.withLock { tables in tables.values.contains { $0.isEvictionDue(at: step) } }

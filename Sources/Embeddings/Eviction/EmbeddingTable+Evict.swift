@@ -30,9 +30,10 @@ extension EmbeddingTable {
   ) throws(EmbeddingError) -> EvictionReport {
     try rule.validate()
     if dryRun { return try predict(rule, sample, progress) }
-    let eviction = try change("evict") { (transaction, record, step) throws(EmbeddingError) in
+    let eviction = try change("evict") {
+      (record, recorder, transaction) throws(EmbeddingError) in
       try TableEviction(
-        core, record, rule: rule, step: step, sample: sample, progress: progress, in: transaction)
+        core, &record, &recorder, rule: rule, sample: sample, progress: progress, in: transaction)
     }
     return eviction.report!
   }
@@ -60,29 +61,32 @@ extension EmbeddingTable {
   /// - Throws: as ``evict(_:dryRun:sample:progress:)``.
   public func decayFrequencies(by factor: Double) throws(EmbeddingError) {
     try FrequencyDecay.validate(factor)
-    _ = try change("decay frequencies") { (transaction, record, step) throws(EmbeddingError) in
-      try TableEviction(core, record, rule: nil, decay: factor, step: step, in: transaction)
+    _ = try change("decay frequencies") {
+      (record, recorder, transaction) throws(EmbeddingError) in
+      try TableEviction(core, &record, &recorder, rule: nil, decay: factor, in: transaction)
     }
   }
 
   private func change(
     _ what: String,
     _ body: (
-      borrowing WriteTransaction, TableRecord, _ step: Int64
+      inout TableRecord, inout ChangeRecorder, borrowing WriteTransaction
     ) throws(EmbeddingError) -> TableEviction
   ) throws(EmbeddingError) -> TableEviction {
     try database.checkOpen()
     try database.checkWritable(what)
     return try database.alone { () throws(EmbeddingError) in
       try database.commitAlone(as: database.state.withLock { $0.live })
-      let step = database.state.withLock { $0.record.point.step }
-      let (eviction, _) = try database.writeTable(core) {
-        (transaction, record) throws(EmbeddingError) in
-        let eviction = try body(transaction, record, step)
-        try database.putEvictions(eviction.record, name: name, in: transaction)
-        return (eviction, eviction.record)
+      let (eviction, record) = try database.writeTable(core) {
+        (transaction, before, stamp) throws(EmbeddingError) in
+        var record = before
+        var recorder = ChangeRecorder(storage, before, stamp)
+        let eviction = try body(&record, &recorder, transaction)
+        if eviction.isChange { try recorder.finish(&record, in: transaction) }
+        try database.putEvictions(record, name: name, in: transaction)
+        return (eviction, record)
       }
-      eviction.takeOver()
+      eviction.takeOver(record)
       return eviction
     }
   }

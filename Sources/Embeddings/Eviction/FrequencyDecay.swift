@@ -21,12 +21,13 @@ struct FrequencyDecay {
     return product < 0x1p64 ? min(frequency, UInt64(product)) : frequency
   }
 
-  /// Changes the blocks, and brings the record up to date.
+  /// Changes the blocks, and brings the record up to date. Returns whether any row has changed.
   func run(
-    _ storage: TableStorage, _ record: inout TableRecord,
-    bytesAhead: Int = RowRemoval.Limits().bytesAhead, in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) {
-    guard factor != 1 else { return }
+    _ storage: TableStorage, _ record: inout TableRecord, _ recorder: inout ChangeRecorder,
+    bytesAhead: Int, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> Bool {
+    guard factor != 1 else { return false }
+    var hasChanged = false
     let layout = storage.layout
     var buffer = BlockBuffer(layout: layout)
     var total: UInt64 = 0
@@ -43,11 +44,14 @@ struct FrequencyDecay {
         guard new != old else { continue }
         isChanged = true
         buffer.setFixed(
-          index, key: block.key(index), frequency: new, lastStep: block.lastStep(index))
+          index, key: block.key(index), frequency: new, lastStep: block.lastStep(index),
+          generation: recorder.stamp.generation)
       }
       guard isChanged else { continue }
-      buffer.seal(number: number)
+      hasChanged = true
+      recorder.content.add(buffer.seal(number: number))
       try transaction.put(number, buffer.bytes, in: storage.blocks)
+      try recorder.noteBlock(number, in: transaction)
       bytesInMemory += buffer.bytes.count
       if bytesInMemory >= bytesAhead {
         bytesInMemory = 0
@@ -55,5 +59,6 @@ struct FrequencyDecay {
       }
     }
     record.totalFrequency = total
+    return hasChanged
   }
 }

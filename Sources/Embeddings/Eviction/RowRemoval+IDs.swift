@@ -9,18 +9,17 @@ extension RowRemoval {
   /// Takes the ids of the removed rows out, and enters the new numbers of those that move. Returns
   /// how many of each there were.
   func changeIDs(
-    in transaction: borrowing WriteTransaction,
-    _ noteRemoved: (UInt64, UnsafeRawBufferPointer) throws(EmbeddingError) -> Void
+    _ recorder: inout ChangeRecorder, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> Changes {
     var changes: Changes = (0, 0)
     if UInt64(numbers.removed.count) + numbers.moveCount <= UInt64(limits.idCount) {
-      try change(try treeKeys(in: transaction), &changes, in: transaction, noteRemoved)
+      try change(try treeKeys(in: transaction), &changes, &recorder, in: transaction)
       return changes
     }
     var start: UInt64? = 0
     while let key = start {
       let (keys, next) = try affectedKeys(from: key, in: transaction)
-      try change(keys, &changes, in: transaction, noteRemoved)
+      try change(keys, &changes, &recorder, in: transaction)
       start = next
     }
     return changes
@@ -99,8 +98,8 @@ extension RowRemoval {
 
   /// Changes the entries of some keys, which rise; one that comes twice is met once.
   private func change(
-    _ keys: [UInt64], _ changes: inout Changes, in transaction: borrowing WriteTransaction,
-    _ noteRemoved: (UInt64, UnsafeRawBufferPointer) throws(EmbeddingError) -> Void
+    _ keys: [UInt64], _ changes: inout Changes, _ recorder: inout ChangeRecorder,
+    in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     // A page for each, if they are far apart.
     let ahead = max(1, limits.bytesAhead / BlockLayout.pageSize)
@@ -120,7 +119,7 @@ extension RowRemoval {
           withUnsafeBytes(of: new.littleEndian) { left.append(contentsOf: $0) }
         } else {
           changes.removed += 1
-          try noteRemoved(key, UnsafeRawBufferPointer(start: nil, count: 0))
+          try recorder.noteDeleted(treeKey: key, in: transaction)
         }
       case .bytes:
         // A copy: what is noted may be written to the same transaction.
@@ -133,7 +132,7 @@ extension RowRemoval {
               IDEntries.append(row: new, bytes: entry.bytes, to: &left)
             } else {
               changes.removed += 1
-              try noteRemoved(key, entry.bytes)
+              try recorder.noteDeleted(treeKey: key, bytes: entry.bytes, in: transaction)
             }
           }
         }

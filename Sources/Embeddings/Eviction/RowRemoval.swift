@@ -34,21 +34,21 @@ struct RowRemoval {
 
   /// Removes the rows from the table that `record` describes, and brings the record up to date.
   ///
-  /// - Parameter noteRemoved: told the key in the tree of every id that goes, in rising order, and
-  ///   the bytes of a byte-string id.
+  /// - Parameter recorder: takes down the ids that go, in the order of the tree, and the blocks that
+  ///   change; the caller finishes it.
   func run(
-    _ record: inout TableRecord, in transaction: borrowing WriteTransaction,
-    noteRemoved: (UInt64, UnsafeRawBufferPointer) throws(EmbeddingError) -> Void = { _, _ in }
+    _ record: inout TableRecord, _ recorder: inout ChangeRecorder,
+    in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     precondition(record.rowCount == removed.rowCount, "the rows are those of another state")
     guard removed.count > 0 else { return }
-    let changes = try changeIDs(in: transaction, noteRemoved)
+    let changes = try changeIDs(&recorder, in: transaction)
     guard changes == (UInt64(removed.count), numbers.moveCount) else {
       throw storage.corruption(
         "\(changes.removed) ids lead to \(removed.count) rows to be removed, "
           + "\(changes.moved) to \(numbers.moveCount) to be moved")
     }
-    record.totalFrequency &-= try changeBlocks(in: transaction)
+    record.totalFrequency &-= try changeBlocks(&recorder, in: transaction)
     record.rowCount = numbers.newCount
   }
 
@@ -57,7 +57,7 @@ struct RowRemoval {
   /// Moves rows into the holes, and takes the blocks behind the new end away. Returns the sum of the
   /// frequencies of the removed rows.
   private func changeBlocks(
-    in transaction: borrowing WriteTransaction
+    _ recorder: inout ChangeRecorder, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
     let layout = storage.layout
     let newCount = numbers.newCount
@@ -89,8 +89,9 @@ struct RowRemoval {
       if newCount < rows.upperBound {
         buffer.truncate(toRows: Int(newCount - rows.lowerBound))
       }
-      buffer.seal(number: number)
+      recorder.content.add(buffer.seal(number: number))
       try transaction.put(number, buffer.bytes, in: storage.blocks)
+      try recorder.noteBlock(number, in: transaction)
       bytesInMemory += buffer.bytes.count
       if bytesInMemory >= limits.bytesAhead {
         bytesInMemory = 0

@@ -11,9 +11,9 @@ extension TableCore {
     locations.removeAll()
     state.withLock { state in
       // Not the record as a whole: the optimizer may have been changed meanwhile.
-      state.record.rowCount = record.rowCount
-      state.record.totalFrequency = record.totalFrequency
-      state.record.evictions = record.evictions
+      let configuration = state.record.configuration
+      state.record = record
+      state.record.configuration = configuration
     }
     sampler.invalidate()
   }
@@ -33,10 +33,11 @@ extension RowShard {
     }
   }
 
-  /// Replaces the frequency of every cached row.
+  /// Replaces the frequency of every cached row that the last commit has.
   mutating func mapFrequencies(_ transform: (UInt64) -> UInt64) {
-    for slot in 0..<slabCount << layout.rowsPerSlabShift
-    where header(slot).pointee.flags.contains(.occupied) {
+    for slot in 0..<slabCount << layout.rowsPerSlabShift {
+      let header = header(slot).pointee
+      guard header.flags.contains(.occupied), header.row != RowHeader.noRow else { continue }
       var counts = counts(slot)
       counts.frequency = transform(counts.frequency)
       setCounts(slot, counts)

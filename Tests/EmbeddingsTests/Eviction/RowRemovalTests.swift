@@ -17,12 +17,14 @@ extension EmbeddingTable {
     try database.alone { () throws(EmbeddingError) in
       try database.commitAlone(as: database.state.withLock { $0.live })
       let ((result, numbers), record) = try database.writeTable(core) {
-        (transaction, before) throws(EmbeddingError) in
+        (transaction, before, stamp) throws(EmbeddingError) in
         var record = before
         var rows = RowSet(rowCount: record.rowCount)
         let result = try choose(transaction, &record, &rows)
         let removal = RowRemoval(rows, from: storage, limits: limits)
-        try removal.run(&record, in: transaction)
+        var recorder = ChangeRecorder(storage, before, stamp)
+        try removal.run(&record, &recorder, in: transaction)
+        try recorder.finish(&record, in: transaction)
         return ((result, removal.numbers), record)
       }
       core.takeOver(record, numbers)
@@ -132,7 +134,7 @@ extension EmbeddingTable {
     #expect(verification.problems.isEmpty)
   }
 
-  @Test func removedIDsAreToldInTheOrderOfTheTree() throws {
+  @Test func removedIDsAreKeptInTheOrderOfTheTree() throws {
     let database = try scratch.open()
     let table = try database.table("t", TableConfiguration(dimension: 3))
     let ids = (0..<300).map { EmbeddingID("\($0)") }
@@ -145,9 +147,15 @@ extension EmbeddingTable {
         var record = table.core.state.withLock { $0.record }
         var rows = RowSet(rowCount: record.rowCount)
         for row in 100..<UInt64(200) { rows.insert(row) }
+        var recorder = ChangeRecorder(
+          table.storage, record, CommitStamp(generation: 9, point: CommitPoint(step: 2)))
         try RowRemoval(rows, from: table.storage, limits: .init(idCount: idCount)).run(
-          &record, in: transaction
-        ) { (key, bytes) in told.append((key, String(decoding: bytes, as: UTF8.self))) }
+          &record, &recorder, in: transaction)
+        try recorder.finish(&record, in: transaction)
+        try Tombstones(storage: table.storage).forEach(after: 8, in: transaction) {
+          (id, _) throws(EmbeddingError) in
+          told.append((id.treeKey, String(decoding: id.bytes, as: UTF8.self)))
+        }
         #expect(record.rowCount == 200)
         throw EmbeddingError(.cancelled, "undone")
       }
