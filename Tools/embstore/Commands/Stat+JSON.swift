@@ -50,6 +50,7 @@ struct StatJSON {
         .optional(table.configuration.eviction, policy(lastStep: table.lastEvictionStep))
       ),
       ("configuration", table.configuration.json),
+      ("life", table.life.map(Self.life) ?? .null),
     ]
     if let histograms {
       members += [
@@ -96,6 +97,27 @@ struct StatJSON {
         ("decay", .optional(policy.frequencyDecay, JSON.double)),
       ])
     }
+  }
+
+  private static func life(_ life: LifeReport) -> JSON {
+    .object([
+      ("seen", .optional(life.counted, JSON.integer)), ("admitted", .integer(life.admitted)),
+      ("on_probation", .integer(life.onProbation)),
+      ("promoted", .optional(life.promoted, JSON.integer)),
+      ("forgotten", .integer(life.forgotten)),
+      ("shared", .optional(life.shared?.used, JSON.integer)),
+      (
+        "filter",
+        life.filter.map { filter in
+          .object([
+            ("bytes", .integer(filter.bytes)), ("fill", .double(filter.fill)),
+            ("false_positive_rate", .double(filter.falsePositiveRate)),
+            ("layers", .integer(filter.layers)),
+            ("expected_ids", .optional(filter.expectedIDs, JSON.integer)),
+          ])
+        } ?? .null
+      ),
+    ])
   }
 
   private static func summary(_ value: TableHistograms.Summary, _ histogram: [JSON]) -> JSON {

@@ -78,7 +78,36 @@ struct StatText {
             + "\(byteText(table.idBytes)), for deltas \(byteText(table.stateBytes))\(perRow)"
         ),
         ("blocks", "of \(byteText(table.blockSize)), \(counted(table.rowsPerBlock, "row")) each"),
-      ] + evictions, indent: "  ")
+      ] + (table.life.map { life($0, configuration) } ?? []) + evictions, indent: "  ")
+  }
+
+  /// The stages in the life of an id.
+  private func life(
+    _ life: LifeReport, _ configuration: TableConfiguration
+  ) -> [(String, String)] {
+    var entries = [("rows for", configuration.shownLife)]
+    if let counted = life.counted { entries.append(("seen", "\(grouped(counted)) ids counted")) }
+    entries.append(("admitted", "\(grouped(life.admitted)) ids"))
+    if let promoted = life.promoted {
+      entries += [
+        ("probation", "\(counted(life.onProbation, "row")) in memory"),
+        ("promoted", grouped(promoted)), ("forgotten", grouped(life.forgotten)),
+      ]
+    }
+    if let shared = life.shared {
+      entries.append(("shared", "\(grouped(shared.used)) of \(counted(shared.total, "row")) used"))
+    }
+    if let filter = life.filter {
+      let rate =
+        filter.expectedIDs.map {
+          ", false positives \(fixed(filter.falsePositiveRate * 100, 3)) %, for \(grouped($0)) ids"
+            + (filter.layers > 1
+              ? "; \(counted(filter.layers - 1, "layer")) added, since more came" : "")
+        } ?? ""
+      entries.append(
+        ("filter", "\(byteText(filter.bytes)), \(fixed(filter.fill * 100, 1)) % full\(rate)"))
+    }
+    return entries
   }
 
   private mutating func add(_ histogram: TableHistograms) {
