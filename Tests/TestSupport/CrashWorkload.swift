@@ -177,6 +177,29 @@ extension CrashWorkload {
     }
     while true { sleep(1) }
   }
+
+  package static let compactedRows: Int64 = 6_000
+
+  /// Gives all rows the number of the step, evicts half of them, and compacts the database, again and
+  /// again.
+  package static func compactForEver(
+    at path: String, durability: Durability, report: (Int64) -> Void
+  ) throws(EmbeddingError) {
+    let options = EmbeddingDatabase.Options(durability: durability, mapSize: 1 << 20)
+    while true {
+      let database = try EmbeddingDatabase(at: path, options: options)
+      let table = try database.table("imported", importedTable)
+      let step = try database.lastCommit.step + 1
+      let ids = IDColumn(Array(0..<compactedRows))
+      try table.assign(
+        ids, vectors: [Float](repeating: Float(step), count: ids.count * 8), step: step)
+      try database.commit(step: step)
+      try table.evict(.keeping(rows: Int(compactedRows / 2), .newest))
+      try database.close()
+      try EmbeddingDatabase.compact(at: path, options: options)
+      report(step)
+    }
+  }
 }
 
 /// The state that `CrashWorkload` must have at any point of training.

@@ -128,6 +128,40 @@ import Testing
     return states
   }
 
+  @Test func aKilledEvictionOrCompactionLeavesAWholeCommit() throws {
+    var random = SeededGenerator(seed: UInt64(seed) + 2)
+    let path = directory.path + "/db"
+    var last: Int64 = 0
+    var evicted = 0
+    for kill in 0..<max(10, kills / 8) {
+      let reported = runAndKill("compact", path, &random, atMost: 60_000)
+      let database = try EmbeddingDatabase(at: path)
+      try #require(access(path + "/data.mdb.compacting", F_OK) != 0, "kill \(kill)")
+      let step = try database.lastCommit.step
+      try #require(step >= max(reported, last), "kill \(kill)")
+      last = step
+      guard step > 0 else {
+        try database.close()
+        continue
+      }
+      let table = try database.table("imported", CrashWorkload.importedTable)
+      var numbers: Set<Float> = []
+      try table.forEachBatch(ofAtMost: 4096, includingSlots: false) { (batch) in
+        numbers.formUnion(batch.vectors)
+        return true
+      }
+      try #require(numbers == [Float(step)], "kill \(kill)")
+      let count = Int64(try table.count)
+      let halves = [CrashWorkload.compactedRows, CrashWorkload.compactedRows / 2]
+      try #require(halves.contains(count), "kill \(kill) left \(count) rows")
+      if count == halves[1] { evicted += 1 }
+      try #require(try database.verify().problems.isEmpty, "kill \(kill)")
+      try database.close()
+    }
+    print("crash test: killed compactions, \(evicted) after the eviction, at step \(last)")
+    #expect(last > 0)
+  }
+
   /// Starts the worker, kills it at a random moment, and returns the last commit it reported.
   private func runAndKill(
     _ what: String, _ path: String, _ random: inout SeededGenerator, atMost most: UInt32 = 20_000

@@ -44,6 +44,11 @@ struct StatJSON {
       ("id_bytes", .integer(table.idBytes)), ("row_bytes", .integer(table.blockBytes)),
       ("state_bytes", .integer(table.stateBytes)),
       ("rows_per_block", .integer(table.rowsPerBlock)), ("block_bytes", .integer(table.blockSize)),
+      ("evicted", .unsigned(table.evictedRows)),
+      (
+        "eviction",
+        .optional(table.configuration.eviction, policy(lastStep: table.lastEvictionStep))
+      ),
       ("configuration", table.configuration.json),
       ("life", table.life.map(Self.life) ?? .null),
     ]
@@ -76,6 +81,22 @@ struct StatJSON {
       ]
     }
     return .object(members)
+  }
+
+  private static func policy(lastStep: Int64?) -> (EvictionPolicy) -> JSON {
+    { policy in
+      let rule = policy.rule ?? .nothing
+      return .object([
+        ("every_steps", .integer(policy.everySteps)),
+        ("last_step", .optional(lastStep, JSON.integer)),
+        ("older_than", .optional(rule.stepsToLive, JSON.integer)),
+        ("fewer_than", .optional(rule.minimumFrequency, JSON.unsigned)),
+        ("norm_below", .optional(rule.normThreshold, JSON.float)),
+        ("keep_newest", .optional(rule.targets[.newest], JSON.integer)),
+        ("keep_most_frequent", .optional(rule.targets[.mostFrequent], JSON.integer)),
+        ("decay", .optional(policy.frequencyDecay, JSON.double)),
+      ])
+    }
   }
 
   private static func life(_ life: LifeReport) -> JSON {

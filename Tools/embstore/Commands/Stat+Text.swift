@@ -49,6 +49,19 @@ struct StatText {
     let perRow =
       table.rows > 0 ? ", \(byteText(table.bytesOnDisk / table.rows)) a row" : ""
     lines.append("table \(table.name)")
+    var evictions: [(String, String)] = []
+    if let policy = configuration.eviction {
+      evictions.append(
+        (
+          "policy",
+          "every \(counted(Int(policy.everySteps), "step")): evict \(policy.rule ?? .nothing)"
+            + (policy.frequencyDecay.map { "; frequencies decay by \($0)" } ?? "")
+            + "; last at step \(table.lastEvictionStep ?? 0)"
+        ))
+    }
+    if table.evictedRows > 0 || configuration.eviction != nil {
+      evictions.append(("evicted", "\(grouped(table.evictedRows)) rows in all"))
+    }
     add(
       [
         ("rows", "\(grouped(table.rows)), \(grouped(table.totalFrequency)) updates in all"),
@@ -65,7 +78,7 @@ struct StatText {
             + "\(byteText(table.idBytes)), for deltas \(byteText(table.stateBytes))\(perRow)"
         ),
         ("blocks", "of \(byteText(table.blockSize)), \(counted(table.rowsPerBlock, "row")) each"),
-      ] + (table.life.map { life($0, configuration) } ?? []), indent: "  ")
+      ] + (table.life.map { life($0, configuration) } ?? []) + evictions, indent: "  ")
   }
 
   /// The stages in the life of an id.
