@@ -22,7 +22,8 @@ extension RowShard {
     if flags.isDisjoint(with: .held) {
       heldCount += 1
     } else {
-      let (isDeleted, counts, floats) = (flags.contains(.deleted), counts(slot), floats(slot))
+      let isDeleted = !flags.isDisjoint(with: .unwritten)
+      let (counts, floats) = (counts(slot), floats(slot))
       if flags.contains(waiting.flag) {
         waitingCopies.add(slot, isDeleted: isDeleted, counts, floats: floats)
       } else {
@@ -38,14 +39,14 @@ extension RowShard {
 
   /// Whether there is something to report.
   @inline(__always)
-  var hasUnreported: Bool { unreported.rows != 0 || heldCount != reportedHeldCount }
+  var hasUnreported: Bool { unreported.commitBytes != 0 || heldCount != reportedHeldCount }
 
   /// Counts the rows that became dirty in the budget, and those that are held in the table: for all
   /// rows that a batch has here at once.
   mutating func report() {
     context.counts.addHeld(heldCount - reportedHeldCount)
     reportedHeldCount = heldCount
-    guard unreported.rows != 0 else { return }
+    guard unreported.commitBytes != 0 else { return }
     context.budget.addDirty(
       unreported.rows * layout.rowBytes, commitBytes: unreported.commitBytes)
     commitBytes += unreported.commitBytes
@@ -89,7 +90,7 @@ extension RowShard {
       let header = header(slot).pointee
       let state =
         header.flags.contains(running.flag)
-        ? (isDeleted: header.flags.contains(.deleted), counts: counts(slot))
+        ? (isDeleted: !header.flags.isDisjoint(with: .unwritten), counts: counts(slot))
         : runningCopies.state(slot)
       rows.append(
         ChangedRow(
@@ -118,7 +119,7 @@ extension RowShard {
     }
     if !row.isDeleted {
       if row.isNew { renumber(slot, to: number) }
-    } else if isUnchanged {
+    } else if isUnchanged, !isOnProbation(slot) {
       remove(slot)
     } else {
       renumber(slot, to: RowHeader.noRow)

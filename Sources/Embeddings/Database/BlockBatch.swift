@@ -6,12 +6,15 @@ import StorageBase
 final class NumberedRows {
   let storage: TableStorage
   let cache: RowCache
+  /// The commit that writes.
+  private let generation: UInt64
   private var rows: [ChangedRow] = []
   private var order: [KeyedIndex] = []
 
-  init(storage: TableStorage, cache: RowCache) {
+  init(storage: TableStorage, cache: RowCache, generation: UInt64) {
     self.storage = storage
     self.cache = cache
+    self.generation = generation
   }
 
   func reserve(_ count: Int) {
@@ -69,7 +72,8 @@ final class NumberedRows {
     let index = storage.layout.place(ofRow: order[place].key).index
     let old = buffer.view(number: number).frequency(index)
     buffer.setFixed(
-      index, key: row.key, frequency: row.counts.frequency, lastStep: row.counts.lastStep)
+      index, key: row.key, frequency: row.counts.frequency, lastStep: row.counts.lastStep,
+      generation: generation)
     cache.shards[Int(row.shard)].withRows { rows in
       let floats = rows.runningFloats(Int(row.slot))
       buffer.setVector(index, from: floats)
@@ -91,6 +95,8 @@ final class BlockBatch {
     /// What it was; nil for a new block, and where that stands in the new one's memory.
     let old: UnsafeRawPointer?
     let isNew: Bool
+    /// The hash of what it holds, once it is laid out.
+    var content: UInt64 = 0
   }
 
   private let layout: BlockLayout
@@ -114,6 +120,7 @@ final class BlockBatch {
   var isFull: Bool { blocks.count == capacity }
   func removeAll() { blocks.removeAll(keepingCapacity: true) }
   func number(_ i: Int) -> UInt64 { blocks[i].number }
+  func content(_ i: Int) -> UInt64 { blocks[i].content }
 
   /// Bytes of block `i` of these.
   func bytes(_ i: Int) -> UnsafeRawBufferPointer {
@@ -154,7 +161,7 @@ final class BlockBatch {
       if rowCount < first + UInt64(layout.rowsPerBlock) {
         buffer.truncate(toRows: Int(rowCount - first))
       }
-      buffer.seal(number: block.number)
+      blocks[i].content = buffer.seal(number: block.number)
     }
   }
 }

@@ -11,13 +11,18 @@ struct BlockEdits: ~Copyable {
   /// Rows that move within the table.
   var moves: [(to: UInt64, from: UInt64)] = []
   private(set) var changedBlocks: [Int] = []
+  /// What the changed blocks hold now.
+  private(set) var content = ContentHash()
+  /// The commit that writes.
+  private let generation: UInt64
   /// Bytes of pages that LMDB has not written yet.
   private var bytesInMemory = 0
 
-  init(storage: TableStorage, cache: RowCache) {
+  init(storage: TableStorage, cache: RowCache, generation: UInt64) {
     self.storage = storage
     self.cache = cache
-    rows = NumberedRows(storage: storage, cache: cache)
+    self.generation = generation
+    rows = NumberedRows(storage: storage, cache: cache, generation: generation)
   }
 
   /// Writes all changes, and returns by how much they change the sum of frequencies of the rows
@@ -68,7 +73,9 @@ struct BlockEdits: ~Copyable {
       func write() {
         do throws(EmbeddingError) {
           for i in 0..<written.count {
-            try put(written.bytes(i), number: written.number(i), oldBlocks, in: transaction)
+            try put(
+              written.bytes(i), written.content(i), number: written.number(i), oldBlocks,
+              in: transaction)
           }
         } catch { failure = error }
       }
@@ -124,8 +131,8 @@ struct BlockEdits: ~Copyable {
       if newCount < end {
         buffer.truncate(toRows: Int(newCount - number * UInt64(layout.rowsPerBlock)))
       }
-      buffer.seal(number: number)
-      try put(buffer.bytes, number: number, oldBlocks, in: transaction)
+      let contents = buffer.seal(number: number)
+      try put(buffer.bytes, contents, number: number, oldBlocks, in: transaction)
     }
     return change
   }
@@ -144,16 +151,17 @@ struct BlockEdits: ~Copyable {
     guard kept > 0, changedBlocks.last != Int(kept - 1) else { return }
     buffer.load(try storage.checkedBlock(kept - 1, in: transaction))
     buffer.truncate(toRows: Int(newCount - (kept - 1) * UInt64(layout.rowsPerBlock)))
-    buffer.seal(number: kept - 1)
-    try put(buffer.bytes, number: kept - 1, kept, in: transaction)
+    let contents = buffer.seal(number: kept - 1)
+    try put(buffer.bytes, contents, number: kept - 1, kept, in: transaction)
   }
 
   // MARK: Writing
 
   private mutating func put(
-    _ bytes: UnsafeRawBufferPointer, number: UInt64, _ oldBlocks: UInt64,
+    _ bytes: UnsafeRawBufferPointer, _ contents: UInt64, number: UInt64, _ oldBlocks: UInt64,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
+    content.add(contents)
     if number < oldBlocks {
       try transaction.put(number, bytes, in: storage.blocks)
     } else {

@@ -20,6 +20,12 @@ final class BatchScratch {
   /// Positions on their way from one order to another.
   private var ordered = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
   private var marks: [UInt64] = []
+  /// The ids that have no row, of a table that gives rows to some only.
+  var absent = AbsentIDs()
+  /// Batch positions of ids that read shared rows.
+  private(set) var sharing = MissList(capacity: 1)
+  /// The ids of the batch.
+  private(set) var count = 0
   /// How many rows were read but found no room in the cache.
   var uncached = 0
   /// Whether an id is to become a row.
@@ -48,6 +54,7 @@ final class BatchScratch {
     slots.deallocate()
     ordered.deallocate()
     misses.deallocate()
+    sharing.deallocate()
   }
 
   private func grow(_ count: Int) {
@@ -58,6 +65,7 @@ final class BatchScratch {
     slots.deallocate()
     ordered.deallocate()
     misses.deallocate()
+    sharing.deallocate()
     capacity = max(count, capacity * 2)
     hashes = .allocate(capacity: capacity)
     order = .allocate(capacity: capacity)
@@ -65,12 +73,15 @@ final class BatchScratch {
     slots = .allocate(capacity: capacity)
     ordered = .allocate(capacity: capacity)
     misses = MissList(capacity: capacity)
+    sharing = MissList(capacity: capacity)
   }
 
   /// Makes room for a batch.
   func begin(_ count: Int) {
     grow(count)
+    self.count = count
     misses.removeAll()
+    sharing.removeAll()
     uncached = 0
     hasAbsent = false
   }

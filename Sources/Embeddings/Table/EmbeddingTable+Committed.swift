@@ -10,8 +10,11 @@ extension EmbeddingTable {
   func serveWithoutCache(
     _ ids: UnsafeIDs, into output: UnsafeMutablePointer<Float>
   ) throws(EmbeddingError) -> Bool {
+    // Ids without a row may read others' rows, and rows on probation are in no commit.
+    guard shared == nil else { return false }
     if !database.isReadOnly {
-      guard ids.count >= CacheAdvice.leastBatch, cache.counts.areAllCommitted,
+      guard core.admission == nil, ids.count >= CacheAdvice.leastBatch,
+        cache.counts.areAllCommitted,
         core.cacheAdvice.takeBatchWithout()
       else { return false }
     }

@@ -24,38 +24,52 @@ extension EmbeddingTable {
     }
   }
 
-  private func lookup(
+  func lookup(
     _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>,
     mode: LookupMode
   ) throws(EmbeddingError) -> BatchOutcome {
     let dimension = storage.layout.dimension
     var hasRoom = true
     let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
-    forEachShard(scratch) { rows, range in
-      PendingCopies.with(dimension: dimension) { copies in
-        rows.forEachSlot(
-          in: range, of: ids, scratch, prefetchedFloats: dimension,
-          bodyInserts: mode == .training,
-          prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
-        ) { rows, i, key, slot in
-          let target = output + i &* dimension
-          var slot = slot
-          if slot < 0 {
-            guard counts.allAreCached else {
-              misses.append(i)
+    // Where ids have to earn their rows, a lookup makes none.
+    let isTraining = mode == .training
+    let mode = core.admission == nil ? mode : .serving
+    let sharing = shared == nil ? nil : scratch.sharing
+    if database.isReadOnly {
+      for i in 0..<ids.count { scratch.misses.append(i) }
+    } else {
+      forEachShard(scratch) { rows, range in
+        PendingCopies.with(dimension: dimension) { copies in
+          rows.forEachSlot(
+            in: range, of: ids, scratch, prefetchedFloats: dimension,
+            bodyInserts: mode == .training,
+            prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
+          ) { rows, i, key, slot in
+            let target = output + i &* dimension
+            var slot = slot
+            if slot < 0 {
+              guard counts.allAreCached else {
+                misses.append(i)
+                return
+              }
+              guard mode == .training else {
+                self.readAbsent(i, key.key, target, sharing)
+                return
+              }
+              // To make room, a row may be evicted that is yet to be copied.
+              copies.finish()
+              slot = self.insertAbsent(key, &rows, scratch)
+              guard slot >= 0 else {
+                hasRoom = false
+                return
+              }
+            }
+            self.use(slot, i, &rows, slots, scratch, mode: mode)
+            if let sharing, rows.header(slot).pointee.flags.contains(.deleted) {
+              sharing.append(i)
               return
             }
-            guard mode == .training else {
-              self.initialVector(target, key: key.key)
-              return
-            }
-            // To make room, a row may be evicted that is yet to be copied.
-            copies.finish()
-            slot = self.insertAbsent(key, &rows, scratch)
-            guard slot >= 0 else {
-              hasRoom = false
-              return
-            }
+            copies.add(rows.floats(slot), to: target)
           }
           self.use(slot, i, &rows, slots, scratch, mode: mode)
           copies.add(rows.floats(slot), to: target)
@@ -67,18 +81,30 @@ extension EmbeddingTable {
       if mode == .serving {
         let count = scratch.misses.count
         let start = SuspendingClock.now
-        try serveVectors(ids, scratch, into: output)
-        if ids.count >= CacheAdvice.leastBatch {
+        try serveVectors(ids, scratch, into: output, isTraining: isTraining)
+        if ids.count >= CacheAdvice.leastBatch, !isTraining {
           core.cacheAdvice.note(
             hits: ids.count - count, misses: count, missTime: SuspendingClock.now - start)
         }
-        return .done
+      } else {
+        let outcome = try fetchVectors(ids, scratch, into: output)
+        guard outcome == .done else { return outcome }
       }
-      let outcome = try fetchVectors(ids, scratch, into: output)
-      guard outcome == .done else { return outcome }
+    }
+    if let shared, let admission = core.admission, !scratch.sharing.isEmpty {
+      return try readShared(
+        scratch.sharing.positions, scratch, admission, from: shared, into: output)
     }
     createAbsent(scratch)
     return .done
+  }
+
+  /// Reads an id without a row: its initial vector, or later, with the others, a shared row.
+  @inline(__always)
+  private func readAbsent(
+    _ position: Int, _ key: UInt64, _ target: UnsafeMutablePointer<Float>, _ sharing: MissList?
+  ) {
+    if let sharing { sharing.append(position) } else { initialVector(target, key: key) }
   }
 
   /// Looks up the misses of a batch for training: they become cached rows.
@@ -108,17 +134,25 @@ extension EmbeddingTable {
 
   /// Looks up the misses of a batch for serving: a row that is not to enter the cache is copied
   /// without a lock, as it stood when it was not found there.
+  ///
+  /// - Parameter isTraining: whether the rows will be trained next, and should all enter.
   private func serveVectors(
-    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>,
+    isTraining: Bool
   ) throws(EmbeddingError) {
     let dimension = storage.layout.dimension
-    let doorkeeper = cache.canGrow ? nil : core.doorkeeper()
+    let isCached = !database.isReadOnly
+    let doorkeeper = isCached && !isTraining && !cache.canGrow ? core.doorkeeper() : nil
+    let sharing = shared == nil ? nil : scratch.sharing
     let hashes = scratch.hashes
     _ = try forEachStored(ids, scratch, prefetching: 4 * dimension) { i, stored in
       let target = output + i * dimension
       if let stored {
         stored.block.copyVector(stored.index, to: target)
-        guard doorkeeper?.admits(hashes[i]) ?? true else { return true }
+        guard isCached, doorkeeper?.admits(hashes[i]) ?? true else { return true }
+      } else if !isCached {
+        readAbsent(i, scratch.key(i, of: ids).key, target, sharing)
+        return true
       }
       let key = scratch.key(i, of: ids)
       cache.shards[cache.shardNumber(hashes[i])].withRows { rows in
@@ -128,10 +162,10 @@ extension EmbeddingTable {
           slot = insert(key, stored, &rows)
           if slot < 0 { scratch.uncached += 1 }
         }
-        if slot >= 0 {
+        if slot >= 0, sharing == nil || !rows.header(slot).pointee.flags.contains(.deleted) {
           copy(slot, i, &rows, scratch, to: target, mode: .serving)
-        } else if stored == nil {
-          initialVector(target, key: key.key)
+        } else if slot >= 0 || stored == nil {
+          readAbsent(i, key.key, target, sharing)
         }
       }
       return true
@@ -190,11 +224,14 @@ extension EmbeddingTable {
         return try fetch(ids, scratch, floatBytes: 0) { rows, i, _, slot, stored in
           if slot >= 0 && !isReadOnly {
             let counts = rows.counts(slot)
+            let flags = rows.header(slot).pointee.flags
             output[i] =
-              rows.header(slot).pointee.flags.contains(.deleted)
+              flags.contains(.deleted)
               ? RowMetadata()
               : RowMetadata(
-                frequency: counts.frequency, lastStep: counts.lastStep, isPresent: true)
+                frequency: counts.frequency, lastStep: counts.lastStep,
+                isPresent: !flags.contains(.probation),
+                isOnProbation: flags.contains(.probation))
           } else if let stored {
             output[i] = RowMetadata(
               frequency: stored.block.frequency(stored.index),
