@@ -7,16 +7,22 @@ final class BlockCache: Sendable {
   enum Key: Hashable {
     case block(page: Int, index: Int)
     case page(Int)
+    case map(page: Int, index: Int)
+    case rows(page: Int, index: Int, Int)
   }
 
   enum Value {
     case block(DecodedBlock)
     case page(LoadedPage)
+    case map(BlockMap)
+    case rows(PageOfRows)
 
     var byteCount: Int {
       switch self {
       case .block(let block): block.byteCount
       case .page(let page): page.byteCount
+      case .map(let map): map.byteCount
+      case .rows(let rows): rows.byteCount
       }
     }
   }
@@ -44,8 +50,8 @@ final class BlockCache: Sendable {
       while byteCount + value.byteCount > budget, !entries.isEmpty { evictOne() }
       guard value.byteCount <= budget else { return }
       places[key] = entries.count
-      // A page serves many more lookups than a block.
-      let isPage = if case .page = key { true } else { false }
+      // Pages of the index, and maps, serve many more lookups than rows do.
+      let isPage = if case .page = key { true } else if case .map = key { true } else { false }
       entries.append(Entry(key: key, value: value, isUsed: isPage))
       byteCount += value.byteCount
     }
@@ -87,10 +93,14 @@ final class BlockCache: Sendable {
   }
 
   private func shard(_ key: Key) -> LockedShard {
-    switch key {
-    case .block(let page, let index): shards[(page * Defaults.blocksPerPage + index) % shards.count]
-    case .page(let page): shards[page % shards.count]
-    }
+    let number =
+      switch key {
+      case .block(let page, let index), .map(let page, let index):
+        page * Defaults.blocksPerPage + index
+      case .page(let page): page
+      case .rows(let page, let index, let rows): page * Defaults.blocksPerPage + index + rows
+      }
+    return shards[number % shards.count]
   }
 
   func get(_ key: Key) -> Value? { shard(key).state.withLock { $0.get(key) } }
