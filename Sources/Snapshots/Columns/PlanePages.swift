@@ -5,7 +5,7 @@ import StorageBase
 /// own, so that a lookup opens a few thousand bytes rather than the whole block.
 enum PlanePages {
   /// Bytes of a page, about: less costs space and more costs lookups time.
-  private static let targetLength = 4_096
+  private static let targetLength = 2_048
 
   /// The rows of a page.
   static func rowCount(dimension: Int) -> Int { max(1, targetLength / dimension) }

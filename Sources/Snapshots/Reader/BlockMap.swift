@@ -16,15 +16,15 @@ final class BlockMap: Sendable, BlockOfKeys {
   let keys: [UInt64]
   let ids: IDColumn
   let planes: [Plane]
-  /// Whether some plane has pages.
-  let hasPages: Bool
+  /// How many planes have pages.
+  let pagedPlanes: Int
 
   init(keys: [UInt64], ids: IDColumn, planes: [Plane]) {
     self.keys = keys
     // The keys say it all where ids are numbers.
     self.ids = ids.type == .int64 ? IDColumn(type: .int64) : ids
     self.planes = planes
-    hasPages = planes.contains { if case .pages = $0 { true } else { false } }
+    pagedPlanes = planes.count { if case .pages = $0 { true } else { false } }
   }
 
   var idColumn: IDColumn { ids }

@@ -127,16 +127,24 @@ extension SnapshotReader {
       let first = number * layout.rowsPerPage
       let length = min(layout.rowsPerPage, block.keys.count - first) * layout.dimension
       let place = Place(path, 0, "block \(index) of page \(pageIndex) of \(BlockKind.rows.noun)")
-      var bytes: [UInt8] = []
-      for case .pages(let frames) in block.planes {
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: length))
-        try bytes.withBytes(mutating: { (bytes) throws(EmbeddingError) in
-          try decoder.open(
-            UnsafeRawBufferPointer(rebasing: map.bytes[frames[number]]),
-            into: UnsafeMutableRawBufferPointer(rebasing: bytes[start..<start + length]), at: place)
-        })
+      var failure: EmbeddingError?
+      let bytes = [UInt8](unsafeUninitializedCapacity: block.pagedPlanes * length) {
+        (bytes, initialized) in
+        for case .pages(let frames) in block.planes {
+          do throws(EmbeddingError) {
+            try decoder.open(
+              UnsafeRawBufferPointer(rebasing: map.bytes[frames[number]]),
+              into: UnsafeMutableRawBufferPointer(
+                rebasing: UnsafeMutableRawBufferPointer(bytes)[initialized..<initialized + length]),
+              at: place)
+          } catch {
+            failure = error
+            return
+          }
+          initialized += length
+        }
       }
+      if let failure { throw failure }
       return PageOfRows(bytes)
     }
     cache.put(key, .rows(rows))
@@ -169,7 +177,7 @@ private struct RowReader {
   ) throws(EmbeddingError) {
     let dimension = layout.dimension
     var number = 0
-    if block.hasPages {
+    if block.pagedPlanes > 0 {
       number = row / layout.rowsPerPage
       if page == nil || pagePlace != (pageIndex, index, number) {
         page = try reader.pageOfRows(number, of: block, pageIndex, index, map)
