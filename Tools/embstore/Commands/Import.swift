@@ -17,7 +17,8 @@ struct Import: ParsableCommand {
 
       A snapshot brings slots, frequencies and last steps, and with --create name and configuration \
       of its table, and for a new database its step: training goes on as if it had never stopped. \
-      Dimension, id type and optimizer must be the table's.
+      Dimension, id type, optimizer, initializer and seed must be the table's; other \
+      hyper-parameters are warned about. Rows are laid out by frequency.
 
       With --json: database, table, created, inserted, replaced, kept, duplicates, and rows, the \
       table's count afterwards.
@@ -66,6 +67,8 @@ struct Import: ParsableCommand {
   var vectorsOnly = false
   @Flag(help: "Of a snapshot: take vectors that were stored with less precision.")
   var acceptLossy = false
+  @Flag(help: "Of a snapshot: take it into a table of another initializer or seed.")
+  var acceptOtherInitializer = false
   @Option(help: "The step that the rows count as updated in.")
   var step: Int64 = 0
   @Option(help: "Take the first so many rows only.")
@@ -80,10 +83,10 @@ struct Import: ParsableCommand {
 
   func run() throws {
     guard !isOfSnapshot else { return try importSnapshot() }
-    guard !vectorsOnly, !acceptLossy else {
+    guard !vectorsOnly, !acceptLossy, !acceptOtherInitializer else {
       throw ValidationError(
-        "--vectors-only and --accept-lossy are for snapshots; \(file) is none, or standard input, "
-          + "which needs --format snapshot.")
+        "--vectors-only, --accept-lossy and --accept-other-initializer are for snapshots; \(file) is "
+          + "none, or standard input, which needs --format snapshot.")
     }
     let options = FileImportOptions(
       format: format?.exchange, existing: existing.option, step: step, idsPath: ids,
