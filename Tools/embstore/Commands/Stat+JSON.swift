@@ -45,35 +45,38 @@ struct StatJSON {
       ("rows_per_block", .integer(table.rowsPerBlock)), ("block_bytes", .integer(table.blockSize)),
       ("configuration", table.configuration.json),
     ]
-    if let histograms {
-      members += [
-        ("non_finite_rows", .integer(histograms.nonFiniteRows)),
-        (
-          "frequency",
-          summary(
-            histograms.frequency,
-            histograms.frequencies.map {
-              .object([
-                ("from", .unsigned($0.range.lowerBound)),
-                ("through", .unsigned($0.range.upperBound)),
-                ("rows", .integer($0.count)),
-              ])
-            })
-        ),
-        (
-          "norm",
-          summary(
-            histograms.norm,
-            histograms.norms.map {
-              .object([
-                ("from", .double($0.lower)), ("to", .double($0.upper)),
-                ("rows", .integer($0.count)),
-              ])
-            })
-        ),
-      ]
-    }
+    if let histograms { members += Self.members(histograms) }
     return .object(members)
+  }
+
+  /// The members of histograms.
+  static func members(_ histograms: TableHistograms) -> [(String, JSON)] {
+    [
+      ("non_finite_rows", .integer(histograms.nonFiniteRows)),
+      (
+        "frequency",
+        summary(
+          histograms.frequency,
+          histograms.frequencies.map {
+            .object([
+              ("from", .unsigned($0.range.lowerBound)),
+              ("through", .unsigned($0.range.upperBound)),
+              ("rows", .integer($0.count)),
+            ])
+          })
+      ),
+      (
+        "norm",
+        summary(
+          histograms.norm,
+          histograms.norms.map {
+            .object([
+              ("from", .double($0.lower)), ("to", .double($0.upper)),
+              ("rows", .integer($0.count)),
+            ])
+          })
+      ),
+    ]
   }
 
   private static func summary(_ value: TableHistograms.Summary, _ histogram: [JSON]) -> JSON {
