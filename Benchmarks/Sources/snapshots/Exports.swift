@@ -7,12 +7,12 @@ struct Exports {
 
   init(_ options: Snapshots) { self.options = options }
 
-  func run() throws {
-    let database = try EmbeddingDatabase(
-      at: options.database, options: .readOnly)
+  func run(_ targets: [String]) throws {
+    let database = try EmbeddingDatabase(at: options.database, options: .readOnly)
     let table = try database.table("rows")
     let raw = Double(options.rows * options.dimension * 8)
-    for (name, path) in [("file", options.path + "/again.embsnap"), ("null", "/dev/null")] {
+    for name in targets {
+      let path = name == "file" ? options.path + "/again.embsnap" : "/dev/null"
       var times: [Double] = []
       for _ in 0...options.passes {
         let start = seconds()

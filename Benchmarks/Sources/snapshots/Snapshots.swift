@@ -21,7 +21,7 @@ struct Snapshots: ParsableCommand {
   @Option(help: "Batches of lookups in a pass.") var batches = 64
   @Option(help: "Ids in a batch.") var batch = 8_192
   @Option(help: "Cache budgets in MiB, separated by commas.") var budgets = "64,256,1024"
-  @Option(help: "What to measure: export, import, open, lookup, table.")
+  @Option(help: "What to measure: export, export-file, export-null, import, open, lookup, table.")
   var measure = "export,import,open,lookup,table"
 
   func run() throws {
@@ -30,7 +30,9 @@ struct Snapshots: ParsableCommand {
     try table.prepare()
     for name in measure.split(separator: ",") {
       switch name {
-      case "export": try Exports(self).run()
+      case "export": try Exports(self).run(["file", "null"])
+      case "export-file": try Exports(self).run(["file"])
+      case "export-null": try Exports(self).run(["null"])
       case "import": try Imports(self).run()
       case "open": try Openings(self).run()
       case "lookup": try Lookups(self).run()
