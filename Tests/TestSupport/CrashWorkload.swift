@@ -200,6 +200,26 @@ extension CrashWorkload {
       report(step)
     }
   }
+
+  /// Exports a table of ``importedRows`` rows again and again, to `<path>.embsnap`.
+  package static func exportForEver(at path: String, report: (Int64) -> Void) throws(EmbeddingError)
+  {
+    let database = try EmbeddingDatabase(
+      at: path, options: .init(durability: .noSync, mapSize: 1 << 20))
+    let table = try database.table("imported", importedTable)
+    if try table.count == 0 {
+      var ids = IDColumn(type: .int64)
+      for id in 0..<importedRows { ids.append(Int64(id)) }
+      try table.assign(ids, vectors: (0..<importedRows * 8).map { Float($0) })
+      try database.commit(step: 1)
+    }
+    var number: Int64 = 0
+    while true {
+      try table.exportSnapshot(path + ".embsnap")
+      number += 1
+      report(number)
+    }
+  }
 }
 
 /// The state that `CrashWorkload` must have at any point of training.

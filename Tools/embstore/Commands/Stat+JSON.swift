@@ -52,34 +52,7 @@ struct StatJSON {
       ("configuration", table.configuration.json),
       ("life", table.life.map(Self.life) ?? .null),
     ]
-    if let histograms {
-      members += [
-        ("non_finite_rows", .integer(histograms.nonFiniteRows)),
-        (
-          "frequency",
-          summary(
-            histograms.frequency,
-            histograms.frequencies.map {
-              .object([
-                ("from", .unsigned($0.range.lowerBound)),
-                ("through", .unsigned($0.range.upperBound)),
-                ("rows", .integer($0.count)),
-              ])
-            })
-        ),
-        (
-          "norm",
-          summary(
-            histograms.norm,
-            histograms.norms.map {
-              .object([
-                ("from", .double($0.lower)), ("to", .double($0.upper)),
-                ("rows", .integer($0.count)),
-              ])
-            })
-        ),
-      ]
-    }
+    if let histograms { members += Self.members(histograms) }
     return .object(members)
   }
 
@@ -118,6 +91,36 @@ struct StatJSON {
         } ?? .null
       ),
     ])
+  }
+
+  /// The members of histograms.
+  static func members(_ histograms: TableHistograms) -> [(String, JSON)] {
+    [
+      ("non_finite_rows", .integer(histograms.nonFiniteRows)),
+      (
+        "frequency",
+        summary(
+          histograms.frequency,
+          histograms.frequencies.map {
+            .object([
+              ("from", .unsigned($0.range.lowerBound)),
+              ("through", .unsigned($0.range.upperBound)),
+              ("rows", .integer($0.count)),
+            ])
+          })
+      ),
+      (
+        "norm",
+        summary(
+          histograms.norm,
+          histograms.norms.map {
+            .object([
+              ("from", .double($0.lower)), ("to", .double($0.upper)),
+              ("rows", .integer($0.count)),
+            ])
+          })
+      ),
+    ]
   }
 
   private static func summary(_ value: TableHistograms.Summary, _ histogram: [JSON]) -> JSON {

@@ -26,7 +26,7 @@ struct StatText {
     for (table, histogram) in zip(found.tables, histograms) {
       lines.append("")
       add(table)
-      if let histogram { add(histogram) }
+      if let histogram { lines += Self.lines(histogram) }
     }
   }
 
@@ -110,8 +110,10 @@ struct StatText {
     return entries
   }
 
-  private mutating func add(_ histogram: TableHistograms) {
-    guard histogram.rows > 0 else { return }
+  /// Histograms as text, indented.
+  static func lines(_ histogram: TableHistograms) -> [String] {
+    guard histogram.rows > 0 else { return [] }
+    var lines: [String] = []
     func whole(_ value: Double) -> String { grouped(UInt64(exactly: value) ?? .max) }
     let (frequency, norm) = (histogram.frequency, histogram.norm)
     lines.append(
@@ -135,6 +137,7 @@ struct StatText {
     if histogram.nonFiniteRows > 0 {
       lines.append("  NaN or infinity in \(counted(histogram.nonFiniteRows, "row"))")
     }
+    return lines
   }
 
   private mutating func add(_ entries: [(String, String)], indent: String) {

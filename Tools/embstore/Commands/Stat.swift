@@ -20,8 +20,8 @@ struct Stat: ParsableCommand {
       non_finite_rows, frequency and norm, each with minimum, mean, maximum and a \
       histogram: bins with their rows, from one value to another, or through it).
 
-      Of a snapshot it shows what the file says of itself, and what its columns cost; no row is \
-      read. With --json: snapshot, table, identity, step, batches, commits, rows, deletions, base \
+      Of a snapshot it shows what the file says of itself, what its columns cost, and the same \
+      histograms, unless it is a delta; with --quick no row is read. With --json, beside these: snapshot, table, identity, step, batches, commits, rows, deletions, base \
       (of a delta: identity, step, batches), configuration, encoding, includes_slots, file_bytes, \
       index_bytes, section_bytes, blocks, and columns with name, stored_bytes, value_bytes.
 
