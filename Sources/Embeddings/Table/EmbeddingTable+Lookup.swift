@@ -71,8 +71,6 @@ extension EmbeddingTable {
             }
             copies.add(rows.floats(slot), to: target)
           }
-          self.use(slot, i, &rows, slots, scratch, mode: mode)
-          copies.add(rows.floats(slot), to: target)
         }
       }
     }
