@@ -20,7 +20,7 @@ final class RowCache: Sendable {
     @inline(__always)
     func withRows<R>(_ body: (inout RowShard) -> R) -> R {
       lock.withLock { _ in
-        defer { if rows.unreported.commitBytes != 0 { rows.report() } }
+        defer { if rows.hasUnreported { rows.report() } }
         return body(&rows)
       }
     }
