@@ -28,7 +28,7 @@ struct Embstore: ParsableCommand {
       """,
     version: "0.1.0",
     groupedSubcommands: [
-      CommandGroup(name: "Fill", subcommands: [Create.self, Import.self, Delete.self]),
+      CommandGroup(name: "Fill", subcommands: [Create.self, Import.self, Delete.self, Evict.self]),
       CommandGroup(
         name: "Look",
         subcommands: [Stat.self, Get.self, Dump.self, Similar.self, Diff.self, Export.self]),
@@ -43,7 +43,8 @@ struct Embstore: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     Interruption.watch()
     do {
-      var command = try parseAsRoot()
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      var command = try parseAsRoot(try ConfigurationFile.expand(arguments))
       try command.run()
     } catch let error as EmbeddingError {
       if !error.isBrokenPipe { complain("error: \(error.oneLine)") }

@@ -102,11 +102,12 @@ public final class EmbeddingDatabase: Sendable {
     var environmentOptions = Environment.Options()
     if let mapSize = options.mapSize { environmentOptions.mapSize = mapSize }
     environmentOptions.durability = options.durability
-    environmentOptions.maxNamedDatabases = 2 * Self.maximumTableCount + 1
+    environmentOptions.maxNamedDatabases = 3 * Self.maximumTableCount + 1
     environmentOptions.isReadOnly = options.isReadOnly
     environmentOptions.allowsUnsafeFileSystem = options.allowsUnsafeFileSystem
     environment = try Environment(path: path, options: environmentOptions)
     writerLock = options.isReadOnly ? nil : try WriterLock(directory: path)
+    if !options.isReadOnly { Environment.removeLeftovers(in: path) }
     let (meta, record) = try Self.openMeta(in: environment, isReadOnly: options.isReadOnly)
     self.meta = meta
     state = Mutex(

@@ -8,7 +8,8 @@ extension EmbeddingDatabase {
   /// In one commit, whatever is trained meanwhile: every record and every block against its
   /// checksum; that every row's key leads through the id tree back to exactly this row; that there
   /// are as many ids as rows, and that every byte-string id stands under its hash; that frequencies
-  /// add up; that no block and no tree is left over.
+  /// add up; that no block and no tree is left over; that what is kept for deltas agrees with the
+  /// rows.
   ///
   /// That is enough for the ids. An entry of the id tree names one row, so entries that lead to
   /// different rows are different ones: if each of n rows is led to, there are n such entries, and
@@ -65,6 +66,10 @@ extension EmbeddingDatabase {
       while let (key, value) = try cursor.nextBytes() {
         let key = String(decoding: key, as: UTF8.self)
         if key == DatabaseRecord.key { continue }
+        if key.hasPrefix(EvictionRecord.prefix) {
+          checkEvictions(value, key, view, &report)
+          continue
+        }
         guard key.hasPrefix(TableRecord.prefix) else {
           report.note(.record, nil, "record \(key) is of no kind known here")
           continue
@@ -90,6 +95,23 @@ extension EmbeddingDatabase {
     return (tables, numbers)
   }
 
+  private func checkEvictions(
+    _ value: UnsafeRawBufferPointer, _ key: String, _ view: borrowing CommittedView,
+    _ report: inout VerificationReport
+  ) {
+    let name = String(key.dropFirst(EvictionRecord.prefix.count))
+    do throws(EmbeddingError) {
+      // The number comes first: another than the table's would be one that nobody reads.
+      var table = try view.tableRecord(name)
+      if value.count >= 4, value.loadUnaligned(as: UInt32.self) != table.number {
+        report.note(.record, name, "the record of its evictions is that of another table")
+      }
+      try EvictionRecord.decode(value, into: &table, name: name)
+    } catch {
+      report.note(.record, name, "the record of its evictions cannot be read: \(error.message)")
+    }
+  }
+
   /// Checks that every tree is one of a table. Without the numbers of all tables nobody can tell.
   private func checkTrees(
     _ view: borrowing CommittedView, _ numbers: [UInt32]?, _ report: inout VerificationReport
@@ -97,8 +119,9 @@ extension EmbeddingDatabase {
     guard let numbers else { return }
     var known: Set<String> = [meta.name]
     for number in numbers {
-      known.insert(TableStorage.idsName(number))
-      known.insert(TableStorage.blocksName(number))
+      known.insert(TableTrees.idsName(number))
+      known.insert(TableTrees.blocksName(number))
+      known.insert(TableTrees.stateName(number))
     }
     for name in try view.transaction.databaseNames() where !known.contains(name) {
       report.note(.orphanTree, nil, "tree \(name) belongs to no table")

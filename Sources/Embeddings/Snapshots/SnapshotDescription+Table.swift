@@ -31,6 +31,13 @@ extension SnapshotDescription {
     _ configuration: TableConfiguration, _ options: SnapshotImportOptions, file: String
   ) throws(EmbeddingError) -> [String] {
     try refuseDelta(file: file)
+    return try checkRows(configuration, options, file: file)
+  }
+
+  /// Refuses rows that cannot go on in a table of `configuration`; returns what else differs.
+  func checkRows(
+    _ configuration: TableConfiguration, _ options: SnapshotImportOptions, file: String
+  ) throws(EmbeddingError) -> [String] {
     func refuse<T>(_ what: String, _ mine: T, _ theirs: T, _ remedy: String) -> EmbeddingError {
       EmbeddingError(
         .configurationMismatch,
@@ -110,6 +117,19 @@ extension SnapshotDescription {
       }
     }
     return differences
+  }
+
+  /// The identity of the state that a table without rows gets to by the snapshot; nil where it does
+  /// not become what the exported one was: rows are stored with loss or taken in part, or ids without
+  /// rows read otherwise.
+  func identity(
+    in configuration: TableConfiguration, _ options: SnapshotImportOptions
+  ) -> SnapshotIdentity? {
+    guard !isLossy, includesSlots || slotCount == 0, !options.vectorsOnly,
+      seed == configuration.seed, initializer == configuration.initializer.name,
+      initializerParameters == configuration.initializer.parameters
+    else { return nil }
+    return identity
   }
 
   /// Refuses a delta where a whole table is needed.

@@ -20,8 +20,15 @@ struct Import: ParsableCommand {
       Dimension, id type, optimizer, initializer and seed must be the table's; other \
       hyper-parameters are warned about. Rows are laid out by frequency.
 
+      A delta brings the table from the state that it names to the next: its rows replace theirs, \
+      and the ids that it deletes go. It is taken in whole or not at all, where the table is in that \
+      state: after the import of its base into an empty table, and the deltas before it. One that was \
+      taken in already is passed over; a table that was trained since takes none. In a database of \
+      one table, the step becomes the delta's.
+
       With --json: database, table, created, inserted, replaced, kept, duplicates, and rows, the \
-      table's count afterwards.
+      table's count afterwards; of a delta database, table, created, inserted, replaced, deleted, \
+      applied_before, rows, identity, step, batches.
 
       EXAMPLES:
         embstore import words.emb glove.6B.50d.txt --create
@@ -31,6 +38,7 @@ struct Import: ParsableCommand {
         zcat huge.txt.gz | embstore import words.emb - --format glove --table words
         embstore import copy.emb words.embsnap --create
         embstore import other.emb words.embsnap --vectors-only
+        embstore import copy.emb tuesday.embsnap
       """)
 
   /// What happens to an id that has a row already.

@@ -74,12 +74,7 @@ extension Stat {
       ("deletions", .unsigned(reader.deletionCount)),
       (
         "base",
-        .optional(snapshot.base) {
-          .object([
-            ("identity", .string($0.identity.description)), ("step", .integer($0.point.step)),
-            ("batches", .unsigned($0.point.batches)),
-          ])
-        }
+        .optional(snapshot.base) { $0.json }
       ),
       ("configuration", try snapshot.configuration().json),
       ("encoding", .string(snapshot.encoding.description)),
@@ -97,5 +92,15 @@ extension Stat {
           })
       ),
     ]
+  }
+}
+
+extension SnapshotDescription.Base {
+  /// Identity, step and batches.
+  var json: JSON {
+    .object([
+      ("identity", .string(identity.description)), ("step", .integer(point.step)),
+      ("batches", .unsigned(point.batches)),
+    ])
   }
 }
