@@ -6,7 +6,7 @@ public import StorageBase
 ///
 /// Ids without a row read as their initial vectors, as they do in the table itself. All calls may
 /// come from any number of threads. Nothing is read into memory at first but an index of some
-/// kilobytes; blocks are decoded when they are needed, and kept up to the budget.
+/// kilobytes; what lookups have to decompress is kept up to the budget.
 ///
 ///     let words = try SnapshotStore("words.embsnap")
 ///     let vectors = try words.lookup(["king", "throne"])
@@ -23,8 +23,8 @@ public final class SnapshotStore: EmbeddingStore {
   let reader: SnapshotReader
   let sampler = SamplerState()
 
-  /// Opens the snapshot at `path`, a regular file that must not change while it is open: it is mapped
-  /// into memory, and the system ends a process that reads where a file has become shorter (SIGBUS).
+  /// Opens the snapshot at `path`, a regular file that must not change while it is open: it is
+  /// mapped into memory, and a process that reads where the file has become shorter ends (SIGBUS).
   ///
   /// - Parameters:
   ///   - path: a full snapshot.
