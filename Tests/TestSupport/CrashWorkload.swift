@@ -177,6 +177,49 @@ extension CrashWorkload {
     }
     while true { sleep(1) }
   }
+
+  package static let compactedRows: Int64 = 6_000
+
+  /// Gives all rows the number of the step, evicts half of them, and compacts the database, again and
+  /// again.
+  package static func compactForEver(
+    at path: String, durability: Durability, report: (Int64) -> Void
+  ) throws(EmbeddingError) {
+    let options = EmbeddingDatabase.Options(durability: durability, mapSize: 1 << 20)
+    while true {
+      let database = try EmbeddingDatabase(at: path, options: options)
+      let table = try database.table("imported", importedTable)
+      let step = try database.lastCommit.step + 1
+      let ids = IDColumn(Array(0..<compactedRows))
+      try table.assign(
+        ids, vectors: [Float](repeating: Float(step), count: ids.count * 8), step: step)
+      try database.commit(step: step)
+      try table.evict(.keeping(rows: Int(compactedRows / 2), .newest))
+      try database.close()
+      try EmbeddingDatabase.compact(at: path, options: options)
+      report(step)
+    }
+  }
+
+  /// Exports a table of ``importedRows`` rows again and again, to `<path>.embsnap`.
+  package static func exportForEver(at path: String, report: (Int64) -> Void) throws(EmbeddingError)
+  {
+    let database = try EmbeddingDatabase(
+      at: path, options: .init(durability: .noSync, mapSize: 1 << 20))
+    let table = try database.table("imported", importedTable)
+    if try table.count == 0 {
+      var ids = IDColumn(type: .int64)
+      for id in 0..<importedRows { ids.append(Int64(id)) }
+      try table.assign(ids, vectors: (0..<importedRows * 8).map { Float($0) })
+      try database.commit(step: 1)
+    }
+    var number: Int64 = 0
+    while true {
+      try table.exportSnapshot(path + ".embsnap")
+      number += 1
+      report(number)
+    }
+  }
 }
 
 /// The state that `CrashWorkload` must have at any point of training.

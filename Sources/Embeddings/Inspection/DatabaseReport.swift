@@ -48,6 +48,10 @@ public struct TableReport: Sendable {
   public var cachedBytes: Int
   /// Cached rows that wait for a commit, the deleted ones included.
   public var uncommittedRows: Int
+  /// Rows evicted so far, by the policy and by calls.
+  public var evictedRows: UInt64
+  /// The step at which the policy last ran, or was first set; nil without a policy.
+  public var lastEvictionStep: Int64?
   /// What became of the ids of the table; nil where each gets a row.
   public var life: LifeReport?
 }
@@ -97,8 +101,8 @@ public struct StorageReport: Sendable {
   public var mapSize: Int
   /// Bytes of a page.
   public var pageSize: Int
-  /// Bytes of `data.mdb`, which never shrinks; ``EmbeddingDatabase/compact(to:)`` makes a smaller
-  /// copy.
+  /// Bytes of `data.mdb`, which never shrinks; ``EmbeddingDatabase/compact(at:options:)`` makes it as
+  /// small as it can be.
   public var fileSize: Int
   /// Pages that the last commit uses.
   public var usedPages: Int

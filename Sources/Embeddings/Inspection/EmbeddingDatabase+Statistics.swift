@@ -44,7 +44,9 @@ extension EmbeddingDatabase {
       stateBytes: bytes(try view.transaction.statistics(of: storage.state)),
       rowsPerBlock: storage.layout.rowsPerBlock, blockSize: storage.layout.byteCount,
       cachedRows: core.cache.rowCount, cachedBytes: core.cache.slabBytes,
-      uncommittedRows: core.cache.dirtyCount, life: try life(core, record, in: view))
+      uncommittedRows: core.cache.dirtyCount, evictedRows: record.evictions.evicted,
+      lastEvictionStep: record.configuration.eviction == nil ? nil : record.evictions.lastStep,
+      life: try life(core, record, in: view))
   }
 
   private func life(

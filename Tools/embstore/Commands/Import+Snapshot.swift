@@ -10,7 +10,8 @@ extension Import {
           + "--vocabulary, --id-type and --limit.")
     }
     let options = SnapshotImportOptions(
-      existing: existing.option, vectorsOnly: vectorsOnly, acceptsLossy: acceptLossy, step: step)
+      existing: existing.option, vectorsOnly: vectorsOnly, acceptsLossy: acceptLossy,
+      acceptsOtherInitialVectors: acceptOtherInitializer, step: step)
     let target = try open { () throws(EmbeddingError) -> Wanted in
       let found = try inspectSnapshot(file)
       return Wanted(name: found.table, configuration: try found.configuration())
@@ -22,6 +23,7 @@ extension Import {
       try takeOverStep(of: summary.description, target)
       return summary
     }
+    for note in summary.notes { complain("warning: \(note).") }
     if summary.description.isDelta {
       try tell(delta: summary, target)
     } else {

@@ -17,7 +17,8 @@ struct Import: ParsableCommand {
 
       A snapshot brings slots, frequencies and last steps, and with --create name and configuration \
       of its table, and for a new database its step: training goes on as if it had never stopped. \
-      Dimension, id type and optimizer must be the table's.
+      Dimension, id type, optimizer, initializer and seed must be the table's; other \
+      hyper-parameters are warned about. Rows are laid out by frequency.
 
       A delta brings the table from the state that it names to the next: its rows replace theirs, \
       and the ids that it deletes go. It is taken in whole or not at all, where the table is in that \
@@ -74,6 +75,8 @@ struct Import: ParsableCommand {
   var vectorsOnly = false
   @Flag(help: "Of a snapshot: take vectors that were stored with less precision.")
   var acceptLossy = false
+  @Flag(help: "Of a snapshot: take it into a table of another initializer or seed.")
+  var acceptOtherInitializer = false
   @Option(help: "The step that the rows count as updated in.")
   var step: Int64 = 0
   @Option(help: "Take the first so many rows only.")
@@ -88,10 +91,10 @@ struct Import: ParsableCommand {
 
   func run() throws {
     guard !isOfSnapshot else { return try importSnapshot() }
-    guard !vectorsOnly, !acceptLossy else {
+    guard !vectorsOnly, !acceptLossy, !acceptOtherInitializer else {
       throw ValidationError(
-        "--vectors-only and --accept-lossy are for snapshots; \(file) is none, or standard input, "
-          + "which needs --format snapshot.")
+        "--vectors-only, --accept-lossy and --accept-other-initializer are for snapshots; \(file) is "
+          + "none, or standard input, which needs --format snapshot.")
     }
     let options = FileImportOptions(
       format: format?.exchange, existing: existing.option, step: step, idsPath: ids,
