@@ -47,7 +47,8 @@ import Testing
     _ = try database.table("tail", tail)
     for _ in 0..<3 {
       try table.update(
-        [1, 2, 2], gradients: [[Float]](repeating: .init(repeating: 1, count: 8), count: 3), step: 1)
+        [1, 2, 2], gradients: [[Float]](repeating: .init(repeating: 1, count: 8), count: 3), step: 1
+      )
     }
     try database.commit(step: 1)
     try database.close()
