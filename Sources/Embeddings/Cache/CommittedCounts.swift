@@ -16,7 +16,8 @@ final class CommittedCounts: Sendable {
   @inline(__always)
   var allAreCached: Bool { cached.load(ordering: .relaxed) == rows.load(ordering: .relaxed) }
 
-  /// Whether the last commit has every row as it is now: nothing changed since, and none is under way.
+  /// Whether the last commit has every row as it is now: nothing changed since, none is under way, and
+  /// none on probation.
   ///
   /// What happened before this was asked is in that commit, and so in a read transaction that begins
   /// afterwards.
@@ -28,7 +29,7 @@ final class CommittedCounts: Sendable {
   /// Counts committed rows that come into the cache or leave it; under the lock of their shard.
   func addCached(_ change: Int) { cached.add(change, ordering: .relaxed) }
 
-  /// Counts rows that must stay in the cache; under the lock of their shard.
+  /// Counts rows that must stay in the cache, or are nowhere else; under the lock of their shard.
   func addHeld(_ change: Int) { held.add(change, ordering: .releasing) }
 
   /// Notes the rows of a commit, while no batch is at work.

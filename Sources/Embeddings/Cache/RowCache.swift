@@ -52,7 +52,7 @@ final class RowCache: Sendable {
       layout: layout, budget: budget,
       slabs: SlabMemory(
         slabBytes: layout.slabBytes, limit: budget.limit, pool: budget.regions),
-      counts: counts, mostOnProbation: max(1, budget.limit / 4 / layout.rowBytes >> shardBits))
+      counts: counts, mostOnProbation: max(1, budget.limit / 4 / (layout.rowBytes << shardBits)))
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }
 

@@ -6,10 +6,10 @@ import StorageBase
 final class NumberedRows {
   let storage: TableStorage
   let cache: RowCache
-  /// The commit that writes.
-  private let generation: UInt64
   private var rows: [ChangedRow] = []
   private var order: [KeyedIndex] = []
+  /// The commit that writes them.
+  private let generation: UInt64
 
   init(storage: TableStorage, cache: RowCache, generation: UInt64) {
     self.storage = storage
@@ -95,14 +95,14 @@ final class BlockBatch {
     /// What it was; nil for a new block, and where that stands in the new one's memory.
     let old: UnsafeRawPointer?
     let isNew: Bool
-    /// The hash of what it holds, once it is laid out.
-    var content: UInt64 = 0
   }
 
   private let layout: BlockLayout
   private let capacity: Int
   private let memory: UnsafeMutableRawPointer
   private var blocks: [Block] = []
+  /// What they hold, once they are laid out (``BlockLayout/contentHash(_:number:)``).
+  private var contents: [UInt64] = []
   /// By how much the sum of frequencies changes.
   private(set) var frequencyChange: UInt64 = 0
   /// A block that did not match its checksum.
@@ -120,7 +120,7 @@ final class BlockBatch {
   var isFull: Bool { blocks.count == capacity }
   func removeAll() { blocks.removeAll(keepingCapacity: true) }
   func number(_ i: Int) -> UInt64 { blocks[i].number }
-  func content(_ i: Int) -> UInt64 { blocks[i].content }
+  func content(_ i: Int) -> UInt64 { contents[i] }
 
   /// Bytes of block `i` of these.
   func bytes(_ i: Int) -> UnsafeRawBufferPointer {
@@ -144,6 +144,7 @@ final class BlockBatch {
   /// Lays all blocks out, with `rowCount` rows in the table.
   func fill(from rows: NumberedRows, rowCount: UInt64) {
     frequencyChange = 0
+    contents.removeAll(keepingCapacity: true)
     for (i, block) in blocks.enumerated() {
       let target = memory + i * layout.byteCount
       var buffer = BlockBuffer(layout: layout, changing: target)
@@ -161,7 +162,7 @@ final class BlockBatch {
       if rowCount < first + UInt64(layout.rowsPerBlock) {
         buffer.truncate(toRows: Int(rowCount - first))
       }
-      blocks[i].content = buffer.seal(number: block.number)
+      contents.append(buffer.seal(number: block.number))
     }
   }
 }

@@ -13,15 +13,12 @@ struct BlockEdits: ~Copyable {
   private(set) var changedBlocks: [Int] = []
   /// What the changed blocks hold now.
   private(set) var content = ContentHash()
-  /// The commit that writes.
-  private let generation: UInt64
   /// Bytes of pages that LMDB has not written yet.
   private var bytesInMemory = 0
 
   init(storage: TableStorage, cache: RowCache, generation: UInt64) {
     self.storage = storage
     self.cache = cache
-    self.generation = generation
     rows = NumberedRows(storage: storage, cache: cache, generation: generation)
   }
 
@@ -131,8 +128,8 @@ struct BlockEdits: ~Copyable {
       if newCount < end {
         buffer.truncate(toRows: Int(newCount - number * UInt64(layout.rowsPerBlock)))
       }
-      let contents = buffer.seal(number: number)
-      try put(buffer.bytes, contents, number: number, oldBlocks, in: transaction)
+      let content = buffer.seal(number: number)
+      try put(buffer.bytes, content, number: number, oldBlocks, in: transaction)
     }
     return change
   }
@@ -151,17 +148,17 @@ struct BlockEdits: ~Copyable {
     guard kept > 0, changedBlocks.last != Int(kept - 1) else { return }
     buffer.load(try storage.checkedBlock(kept - 1, in: transaction))
     buffer.truncate(toRows: Int(newCount - (kept - 1) * UInt64(layout.rowsPerBlock)))
-    let contents = buffer.seal(number: kept - 1)
-    try put(buffer.bytes, contents, number: kept - 1, kept, in: transaction)
+    let content = buffer.seal(number: kept - 1)
+    try put(buffer.bytes, content, number: kept - 1, kept, in: transaction)
   }
 
   // MARK: Writing
 
   private mutating func put(
-    _ bytes: UnsafeRawBufferPointer, _ contents: UInt64, number: UInt64, _ oldBlocks: UInt64,
+    _ bytes: UnsafeRawBufferPointer, _ hash: UInt64, number: UInt64, _ oldBlocks: UInt64,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    content.add(contents)
+    content.add(hash)
     if number < oldBlocks {
       try transaction.put(number, bytes, in: storage.blocks)
     } else {

@@ -17,15 +17,15 @@ final class BatchScratch {
   private(set) var starts: [Int] = []
   /// Batch positions of ids that are not in the cache.
   private(set) var misses = MissList(capacity: 1)
-  /// Positions on their way from one order to another.
-  private var ordered = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
-  private var marks: [UInt64] = []
   /// The ids that have no row, of a table that gives rows to some only.
   var absent = AbsentIDs()
   /// Batch positions of ids that read shared rows.
   private(set) var sharing = MissList(capacity: 1)
   /// The ids of the batch.
   private(set) var count = 0
+  /// Positions on their way from one order to another.
+  private var ordered = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+  private var marks: [UInt64] = []
   /// How many rows were read but found no room in the cache.
   var uncached = 0
   /// Whether an id is to become a row.

@@ -10,11 +10,8 @@ extension EmbeddingTable {
   func serveWithoutCache(
     _ ids: UnsafeIDs, into output: UnsafeMutablePointer<Float>
   ) throws(EmbeddingError) -> Bool {
-    // Ids without a row may read others' rows, and rows on probation are in no commit.
-    guard shared == nil else { return false }
     if !database.isReadOnly {
-      guard core.admission == nil, ids.count >= CacheAdvice.leastBatch,
-        cache.counts.areAllCommitted,
+      guard ids.count >= CacheAdvice.leastBatch, cache.counts.areAllCommitted,
         core.cacheAdvice.takeBatchWithout()
       else { return false }
     }
@@ -32,11 +29,12 @@ extension EmbeddingTable {
   }
 
   /// Copies the vectors of `ids` as they stand in the last commit; nothing enters the cache.
-  private func serveCommitted(
+  func serveCommitted(
     _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>
   ) throws(EmbeddingError) {
     let dimension = storage.layout.dimension
     scratch.begin(ids.count)
+    let sharing = shared == nil ? nil : scratch.sharing
     try database.environment.read { (transaction) throws(EmbeddingError) in
       let lease = try core.locations.lease(transaction) { (transaction) throws(EmbeddingError) in
         try database.tableRecord(name, in: transaction)
@@ -51,10 +49,14 @@ extension EmbeddingTable {
         if let stored {
           stored.block.copyVector(stored.index, to: target)
         } else {
-          initialVector(target, key: scratch.key(i, of: ids).key)
+          readAbsent(i, scratch.key(i, of: ids).key, target, sharing)
         }
         return true
       }
+    }
+    if let shared, let admission = core.admission, !scratch.sharing.isEmpty {
+      _ = try readShared(
+        scratch.sharing.positions, scratch, admission, from: shared, into: output)
     }
   }
 

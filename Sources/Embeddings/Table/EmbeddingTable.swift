@@ -96,7 +96,8 @@ final class TableCore: Sendable {
     seed = configuration.seed
     storage = TableStorage(
       name: name, idType: configuration.idType, layout: record.layout, trees: trees,
-      pageSize: pageSize)
+      blocksStandAlone: BlockAddresses.isUsable(
+        byteCount: record.layout.byteCount, pageSize: pageSize))
     admission = TableAdmission(record, storage: storage)
     locations = RowLocations(record, budget: budget, pageSize: pageSize)
     cache = RowCache(

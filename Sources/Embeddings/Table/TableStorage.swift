@@ -18,14 +18,16 @@ struct TableStorage: Sendable {
   /// Whether a block stands on pages of its own, which no change of another one moves or rewrites.
   let blocksStandAlone: Bool
 
-  init(name: String, idType: IDType, layout: BlockLayout, trees: TableTrees, pageSize: Int) {
+  init(
+    name: String, idType: IDType, layout: BlockLayout, trees: TableTrees, blocksStandAlone: Bool
+  ) {
+    self.blocksStandAlone = blocksStandAlone
     self.name = name
     self.idType = idType
     self.layout = layout
     ids = trees.ids
     blocks = trees.blocks
     state = trees.state
-    blocksStandAlone = BlockAddresses.isUsable(byteCount: layout.byteCount, pageSize: pageSize)
   }
 
   static func treeKey(int64 key: UInt64) -> UInt64 { key ^ (1 << 63) }
