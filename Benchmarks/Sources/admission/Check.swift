@@ -1,0 +1,4 @@
+import Embeddings
+
+/// placeholder
+struct Check { let path: String; func run() throws {} }
