@@ -45,33 +45,44 @@ struct WordBatch {
     }
     let inputIDs = column(distinct[..<inputCount])
     let contextIDs = column(distinct)
-    let inputsBefore = SkipGram.rows(try words.lookup(inputIDs, mode: .training))
-    let contextsBefore = SkipGram.rows(try contexts.lookup(contextIDs, mode: .training))
+    let inputsBefore = Rows(try words.lookup(inputIDs, mode: .training))
+    let contextsBefore = Rows(try contexts.lookup(contextIDs, mode: .training))
     var (inputs, outputs) = (inputsBefore, contextsBefore)
-    let (places, negatives) = (places, parameters.negatives)
-    forEachPair(of: documents, window: parameters.window, &generator) { input, context, generator in
-      let place = Int(places[Int(input)])
-      let vector = inputs[place]
-      var inputStep = Row()
-      SkipGram.step(
-        input: vector, inputStep: &inputStep, context: &outputs[Int(places[Int(context)])],
-        isPositive: true, rate: rate)
-      for _ in 0..<negatives {
-        let negative = pool[generator.number(below: pool.count)]
-        if negative == context { continue }
-        SkipGram.step(
-          input: vector, inputStep: &inputStep, context: &outputs[Int(places[Int(negative)])],
-          isPositive: false, rate: rate)
+    inputs.withPieces { inputs in
+      outputs.withPieces { outputs in
+        descend(documents, pool, inputs, outputs, rate: rate, &generator)
       }
-      inputs[place] = vector + inputStep
     }
     try words.update(
-      inputIDs, gradients: SkipGram.gradients(from: inputsBefore, to: inputs), step: step,
-      counting: .none)
+      inputIDs, gradients: inputsBefore.gradients(to: inputs), step: step, counting: .none)
     try contexts.update(
-      contextIDs, gradients: SkipGram.gradients(from: contextsBefore, to: outputs), step: step,
-      counting: .none)
-    for word in distinct { self.places[Int(word)] = -1 }
+      contextIDs, gradients: contextsBefore.gradients(to: outputs), step: step, counting: .none)
+    for word in distinct { places[Int(word)] = -1 }
+  }
+
+  /// Takes one step for each pair, one after the other.
+  private func descend(
+    _ documents: [[Int32]], _ pool: [Int32], _ inputs: UnsafeMutablePointer<Rows.Piece>,
+    _ outputs: UnsafeMutablePointer<Rows.Piece>, rate: Float, _ generator: inout Generator
+  ) {
+    var inputStep = Rows([Float](repeating: 0, count: Rows.dimension))
+    inputStep.withPieces { inputStep in
+      forEachPair(of: documents, window: parameters.window, &generator) { word, context, generator in
+        let input = inputs + Int(places[word]) * Rows.width
+        for i in 0..<Rows.width { inputStep[i] = Rows.Piece() }
+        SkipGram.step(
+          input: input, inputStep: inputStep,
+          context: outputs + Int(places[context]) * Rows.width, isPositive: true, rate: rate)
+        for _ in 0..<parameters.negatives {
+          let negative = Int(pool[generator.number(below: pool.count)])
+          if negative == context { continue }
+          SkipGram.step(
+            input: input, inputStep: inputStep,
+            context: outputs + Int(places[negative]) * Rows.width, isPositive: false, rate: rate)
+        }
+        for i in 0..<Rows.width { input[i] += inputStep[i] }
+      }
+    }
   }
 
   private mutating func insert(_ word: Int32, _ distinct: inout [Int32]) {

@@ -39,9 +39,9 @@ struct WordExperiment: Experiment {
   var idCount: Int { corpus.counts.count { $0 > 0 } }
 
   func train(_ database: EmbeddingDatabase, _ variant: Variant) throws(EmbeddingError) {
-    let bound = 0.5 / Float(Row.scalarCount)
+    let bound = 0.5 / Float(Rows.dimension)
     let plain = TableConfiguration(
-      dimension: Row.scalarCount, idType: .bytes, initializer: .uniform(-bound...bound), seed: seed,
+      dimension: Rows.dimension, idType: .bytes, initializer: .uniform(-bound...bound), seed: seed,
       optimizer: .sgd(learningRate: 1))
     var configuration = variant.applied(to: plain, ids: idCount)
     let words = try database.table("words", configuration)
@@ -86,20 +86,19 @@ struct WordExperiment: Experiment {
     _ words: EmbeddingTable, _ contexts: EmbeddingTable
   ) throws(EmbeddingError) -> [(name: String, value: Double)] {
     let ids = IDColumn(corpus.words)
-    let inputs = SkipGram.rows(try words.lookup(ids))
-    let outputs = SkipGram.rows(try contexts.lookup(ids))
+    let inputs = Rows(try words.lookup(ids))
+    let outputs = Rows(try contexts.lookup(ids))
     var generator = Generator(seed: seed &+ 2)
     let documents = corpus.heldOut.map { corpus.subsample($0, &generator) }
     var (all, rare) = (Mean(), Mean())
     forEachPair(of: documents, window: parameters.window, &generator) { input, context, generator in
-      let vector = inputs[Int(input)]
-      var loss = SkipGram.loss(SkipGram.dot(vector, outputs[Int(context)]))
+      var loss = SkipGram.loss(inputs.dot(input, outputs, context))
       for _ in 0..<parameters.negatives {
-        let negative = corpus.negative(&generator)
-        loss += SkipGram.loss(-SkipGram.dot(vector, outputs[Int(negative)]))
+        let negative = Int(corpus.negative(&generator))
+        loss += SkipGram.loss(-inputs.dot(input, outputs, negative))
       }
       all.add(Double(loss))
-      if min(corpus.counts[Int(input)], corpus.counts[Int(context)]) < 5 { rare.add(Double(loss)) }
+      if min(corpus.counts[input], corpus.counts[context]) < 5 { rare.add(Double(loss)) }
     }
     return [("loss", all.value), ("loss_rare", rare.value)]
   }
@@ -112,10 +111,12 @@ struct WordExperiment: Experiment {
     var counts: [String: Int] = [:]
     for (word, count) in zip(corpus.words, corpus.counts) where count > 0 { counts[word] = count }
     let known = pairs.pairs.filter { counts[$0.first] != nil && counts[$0.second] != nil }
-    let first = SkipGram.rows(try words.lookup(IDColumn(known.map(\.first))))
-    let second = SkipGram.rows(try words.lookup(IDColumn(known.map(\.second))))
-    let cosines = zip(first, second).map { a, b in
-      Double(SkipGram.dot(a, b) / (SkipGram.dot(a, a) * SkipGram.dot(b, b)).squareRoot())
+    let first = Rows(try words.lookup(IDColumn(known.map(\.first))))
+    let second = Rows(try words.lookup(IDColumn(known.map(\.second))))
+    let cosines = known.indices.map { i in
+      Double(
+        first.dot(i, second, i)
+          / (first.dot(i, first, i) * second.dot(i, second, i)).squareRoot())
     }
     let frequent = known.indices.filter {
       min(counts[known[$0].first]!, counts[known[$0].second]!) >= 10
