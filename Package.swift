@@ -43,7 +43,7 @@ let package = Package(
     .executableTarget(
       name: "embstore",
       dependencies: [
-        "Embeddings",
+        "Embeddings", "StorageBase",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tools/embstore",

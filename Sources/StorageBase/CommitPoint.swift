@@ -17,6 +17,11 @@ public struct CommitPoint: Sendable, Hashable, CustomStringConvertible {
     self.batches = batches
   }
 
+  /// Whether this is the same point as another, or one before it.
+  package func precedes(orEquals other: CommitPoint) -> Bool {
+    step < other.step || (step == other.step && batches <= other.batches)
+  }
+
   /// Such as `step 500`, or `step 500 + 3 batches`.
   public var description: String {
     batches == 0 ? "step \(step)" : "step \(step) + \(batches) batches"

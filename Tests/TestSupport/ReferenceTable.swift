@@ -20,6 +20,11 @@ package struct ReferenceTable: Sendable {
   package let configuration: TableConfiguration
   package let rule: Rule
   package var rows: [EmbeddingID: Row] = [:]
+  /// Where ids have to earn their rows: those below the cutoff, what is counted of ids without a row,
+  /// and the rows that these share.
+  package var probation: [EmbeddingID: Row] = [:]
+  package var counted: [EmbeddingID: UInt64] = [:]
+  package var shared: [Int64: Row] = [:]
 
   /// An empty table. Its optimizer must be SGD or Adagrad.
   package init(_ configuration: TableConfiguration) {
@@ -53,8 +58,8 @@ package struct ReferenceTable: Sendable {
   /// The vectors of `ids`, row-major.
   package mutating func lookup(_ ids: [EmbeddingID], mode: LookupMode) -> [Float] {
     ids.flatMap { id in
-      let row = rows[id] ?? newRow(id)
-      if mode == .training { rows[id] = row }
+      let row = rows[id] ?? probation[id] ?? firstRow(id)
+      if mode == .training, !configuration.admitsOnlySome { rows[id] = row }
       return row.vector
     }
   }
@@ -64,6 +69,8 @@ package struct ReferenceTable: Sendable {
     ids.map { id in
       rows[id].map {
         RowMetadata(frequency: $0.frequency, lastStep: $0.lastStep, isPresent: true)
+      } ?? probation[id].map {
+        RowMetadata(frequency: $0.frequency, lastStep: $0.lastStep, isOnProbation: true)
       } ?? RowMetadata()
     }
   }
@@ -71,8 +78,12 @@ package struct ReferenceTable: Sendable {
   /// One optimizer step for each distinct id, on the sum of its gradients in batch order.
   package mutating func update(
     _ ids: [EmbeddingID], gradients: [Float], step: Int64, learningRate: Float? = nil,
-    counting: FrequencyCounting = .updates
+    counting: FrequencyCounting = .automatic
   ) {
+    guard !configuration.admitsOnlySome else {
+      return see(
+        ids, gradients: gradients, step: step, learningRate: learningRate, counting: counting)
+    }
     var sums: [EmbeddingID: (sum: [Float], occurrences: UInt64)] = [:]
     for (i, id) in ids.enumerated() {
       let gradient = gradients[i * dimension..<(i + 1) * dimension]
@@ -85,19 +96,10 @@ package struct ReferenceTable: Sendable {
     let rate = learningRate ?? configuration.optimizer.learningRate
     for (id, (gradient, occurrences)) in sums {
       var row = rows[id] ?? newRow(id)
-      for j in 0..<dimension {
-        let g = gradient[j]
-        switch rule {
-        case .sgd:
-          row.vector[j] -= rate * g
-        case .adagrad(_, let epsilon):
-          row.slots[j] += g * g
-          row.vector[j] -= rate * g / (row.slots[j].squareRoot() + epsilon)
-        }
-      }
+      train(&row, gradient, rate)
       row.lastStep = step
       switch counting {
-      case .updates: row.frequency += 1
+      case .automatic, .updates: row.frequency += 1
       case .occurrences: row.frequency += occurrences
       case .none: break
       }
@@ -105,10 +107,24 @@ package struct ReferenceTable: Sendable {
     }
   }
 
+  /// The arithmetic of the optimizers.
+  func train(_ row: inout Row, _ gradient: [Float], _ rate: Float) {
+    for j in 0..<dimension {
+      let g = gradient[j]
+      switch rule {
+      case .sgd:
+        row.vector[j] -= rate * g
+      case .adagrad(_, let epsilon):
+        row.slots[j] += g * g
+        row.vector[j] -= rate * g / (row.slots[j].squareRoot() + epsilon)
+      }
+    }
+  }
+
   /// Writes vectors; the last of equal ids wins.
   package mutating func assign(_ ids: [EmbeddingID], vectors: [Float], step: Int64) {
     for (i, id) in ids.enumerated() {
-      var row = rows[id] ?? newRow(id)
+      var row = rows[id] ?? probation.removeValue(forKey: id) ?? newRow(id)
       row.vector = Array(vectors[i * dimension..<(i + 1) * dimension])
       row.lastStep = step
       rows[id] = row
@@ -117,6 +133,9 @@ package struct ReferenceTable: Sendable {
 
   /// Counts every occurrence.
   package mutating func addFrequency(_ ids: [EmbeddingID]) {
+    guard !configuration.admitsOnlySome else {
+      return see(ids, gradients: nil, step: nil, learningRate: nil, counting: .occurrences)
+    }
     for id in ids {
       var row = rows[id] ?? newRow(id)
       row.frequency += 1
@@ -127,7 +146,10 @@ package struct ReferenceTable: Sendable {
   /// Deletes rows, and returns how many there were.
   package mutating func delete(_ ids: [EmbeddingID]) -> Int {
     var count = 0
-    for id in ids where rows.removeValue(forKey: id) != nil { count += 1 }
+    for id in ids {
+      if rows.removeValue(forKey: id) != nil { count += 1 }
+      probation[id] = nil
+    }
     return count
   }
 

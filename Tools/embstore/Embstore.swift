@@ -43,7 +43,8 @@ struct Embstore: ParsableCommand {
     signal(SIGXFSZ, SIG_IGN)
     Interruption.watch()
     do {
-      var command = try parseAsRoot()
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      var command = try parseAsRoot(try ConfigurationFile.expand(arguments))
       try command.run()
     } catch let error as EmbeddingError {
       if !error.isBrokenPipe { complain("error: \(error.oneLine)") }

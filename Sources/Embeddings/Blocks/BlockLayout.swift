@@ -2,10 +2,13 @@ import StorageBase
 
 /// Where everything stands in a block: `rowsPerBlock` rows in one LMDB value, column by column.
 ///
-///     +----------+------+-------------+-----------+---------------+-------------+
-///     | checksum | keys | frequencies | lastSteps | vectors       | slots       |
-///     | u64      | u64  | u64         | i64       | f32 [rows, d] | f32 [rows,s]|
-///     +----------+------+-------------+-----------+---------------+-------------+
+///     +----------+-------------+------+-------------+-----------+---------------+-------------+
+///     | checksum | generations | keys | frequencies | lastSteps | vectors       | slots       |
+///     | u64      | u64         | u64  | u64         | i64       | f32 [rows, d] | f32 [rows,s]|
+///     +----------+-------------+------+-------------+-----------+---------------+-------------+
+///
+/// The generation of a row is that of the commit that last wrote it; a row that only moved keeps
+/// its own.
 ///
 /// A block fills whole pages of the map: a value of `n * 4096 - 16` bytes stands alone on `n`
 /// overflow pages of LMDB, whose first has a header of 16 bytes. The vectors of a block are
@@ -24,8 +27,8 @@ struct BlockLayout: Sendable, Hashable {
   static let pageSize = 4096
   static let pageHeaderSize = 16
   static let checksumSize = 8
-  /// Key, frequency and last step.
-  static let rowFixedSize = 24
+  /// Generation, key, frequency and last step.
+  static let rowFixedSize = 32
   /// The largest block that a new table gets, in pages.
   static let mostPages = 16
 
@@ -73,7 +76,8 @@ struct BlockLayout: Sendable, Hashable {
   /// Bytes of a block's value.
   var byteCount: Int { pages * Self.pageSize - Self.pageHeaderSize }
 
-  var keysOffset: Int { Self.checksumSize }
+  var generationsOffset: Int { Self.checksumSize }
+  var keysOffset: Int { generationsOffset + 8 * rowsPerBlock }
   var frequenciesOffset: Int { keysOffset + 8 * rowsPerBlock }
   var lastStepsOffset: Int { frequenciesOffset + 8 * rowsPerBlock }
   var vectorsOffset: Int { lastStepsOffset + 8 * rowsPerBlock }
@@ -91,8 +95,15 @@ struct BlockLayout: Sendable, Hashable {
     (rowCount + UInt64(rowsPerBlock) - 1) / UInt64(rowsPerBlock)
   }
 
-  /// The checksum of a block's contents, which knows the number of the block.
-  func checksum(_ block: UnsafeRawBufferPointer, number: UInt64) -> UInt64 {
-    xxh3(UnsafeRawBufferPointer(rebasing: block[Self.checksumSize...]), seed: number)
+  /// The hash of a block's rows but for their generations, which knows the number of the block:
+  /// equal for equal rows, whichever commits wrote them.
+  func contentHash(_ block: UnsafeRawBufferPointer, number: UInt64) -> UInt64 {
+    xxh3(UnsafeRawBufferPointer(rebasing: block[keysOffset...]), seed: number)
+  }
+
+  /// The checksum of a block whose contents have the hash `content`.
+  func checksum(_ block: UnsafeRawBufferPointer, content: UInt64) -> UInt64 {
+    xxh3(
+      UnsafeRawBufferPointer(rebasing: block[generationsOffset..<keysOffset]), seed: content)
   }
 }

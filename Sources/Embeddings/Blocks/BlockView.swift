@@ -10,7 +10,15 @@ struct BlockView {
 
   var storedChecksum: UInt64 { start.loadUnaligned(as: UInt64.self) }
 
-  var isIntact: Bool { storedChecksum == layout.checksum(bytes, number: number) }
+  var isIntact: Bool {
+    storedChecksum
+      == layout.checksum(bytes, content: layout.contentHash(bytes, number: number))
+  }
+
+  /// The generation of the commit that last wrote a row.
+  func generation(_ index: Int) -> UInt64 {
+    start.loadUnaligned(fromByteOffset: layout.generationsOffset + 8 * index, as: UInt64.self)
+  }
 
   func key(_ index: Int) -> UInt64 {
     start.loadUnaligned(fromByteOffset: layout.keysOffset + 8 * index, as: UInt64.self)
@@ -94,8 +102,12 @@ struct BlockBuffer: ~Copyable {
     memory.copyMemory(from: block.bytes.baseAddress.unsafelyUnwrapped, byteCount: layout.byteCount)
   }
 
-  /// Sets a row's key and metadata.
-  mutating func setFixed(_ index: Int, key: UInt64, frequency: UInt64, lastStep: Int64) {
+  /// Sets a row's key and metadata, and the generation of the commit that writes it.
+  mutating func setFixed(
+    _ index: Int, key: UInt64, frequency: UInt64, lastStep: Int64, generation: UInt64
+  ) {
+    memory.storeBytes(
+      of: generation, toByteOffset: layout.generationsOffset + 8 * index, as: UInt64.self)
     memory.storeBytes(of: key, toByteOffset: layout.keysOffset + 8 * index, as: UInt64.self)
     memory.storeBytes(
       of: frequency, toByteOffset: layout.frequenciesOffset + 8 * index, as: UInt64.self)
@@ -119,11 +131,11 @@ struct BlockBuffer: ~Copyable {
     (memory + layout.slotsOffset + size * index).copyMemory(from: slots, byteCount: size * count)
   }
 
-  /// Copies a row of another block.
+  /// Copies a row of another block, with the generation that it has there.
   mutating func setRow(_ index: Int, from source: BlockView, _ sourceIndex: Int) {
     setFixed(
       index, key: source.key(sourceIndex), frequency: source.frequency(sourceIndex),
-      lastStep: source.lastStep(sourceIndex))
+      lastStep: source.lastStep(sourceIndex), generation: source.generation(sourceIndex))
     setVector(index, from: source.vector(sourceIndex))
     setSlots(index, from: source.slots(sourceIndex))
   }
@@ -136,6 +148,7 @@ struct BlockBuffer: ~Copyable {
       (memory + offset + size * count).initializeMemory(
         as: UInt8.self, repeating: 0, count: size * (rows - count))
     }
+    zero(layout.generationsOffset, 8)
     zero(layout.keysOffset, 8)
     zero(layout.frequenciesOffset, 8)
     zero(layout.lastStepsOffset, 8)
@@ -143,8 +156,12 @@ struct BlockBuffer: ~Copyable {
     zero(layout.slotsOffset, 4 * layout.slotCount)
   }
 
-  /// Sets the checksum: the block is complete as block `number`.
-  mutating func seal(number: UInt64) {
-    memory.storeBytes(of: layout.checksum(bytes, number: number), as: UInt64.self)
+  /// Sets the checksum: the block is complete as block `number`. Returns the hash of its contents
+  /// (``BlockLayout/contentHash(_:number:)``).
+  @discardableResult
+  mutating func seal(number: UInt64) -> UInt64 {
+    let content = layout.contentHash(bytes, number: number)
+    memory.storeBytes(of: layout.checksum(bytes, content: content), as: UInt64.self)
+    return content
   }
 }

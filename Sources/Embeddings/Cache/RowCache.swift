@@ -20,7 +20,7 @@ final class RowCache: Sendable {
     @inline(__always)
     func withRows<R>(_ body: (inout RowShard) -> R) -> R {
       lock.withLock { _ in
-        defer { if rows.unreported.rows != 0 { rows.report() } }
+        defer { if rows.unreported.commitBytes != 0 { rows.report() } }
         return body(&rows)
       }
     }
@@ -52,7 +52,7 @@ final class RowCache: Sendable {
       layout: layout, budget: budget,
       slabs: SlabMemory(
         slabBytes: layout.slabBytes, limit: budget.limit, pool: budget.regions),
-      counts: counts)
+      counts: counts, mostOnProbation: max(1, budget.limit / 4 / layout.rowBytes >> shardBits))
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }
 
@@ -93,6 +93,14 @@ final class RowCache: Sendable {
 
   /// Rows that must stay in the cache: changed ones, and those of a commit under way.
   var heldCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.heldCount } } }
+
+  /// Rows on probation.
+  var probationCount: Int { shards.reduce(0) { $0 + $1.withRows { $0.probationCount } } }
+
+  /// What happened to ids since the table was opened.
+  var life: LifeCounts {
+    shards.reduce(LifeCounts()) { $0 + $1.withRows { $0.life } }
+  }
 
   /// Forgets every row; those that wait for a commit too.
   func removeAll() {

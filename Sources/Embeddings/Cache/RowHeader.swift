@@ -46,6 +46,12 @@ struct RowHeader {
     static let dirtyC = Flags(rawValue: 64)
     /// Any of these keeps a row in the cache.
     static let held: Flags = [.dirtyA, .dirtyB, .dirtyC]
+    /// The row is below the cutoff of its table: it is in memory only, and no commit writes it.
+    static let probation = Flags(rawValue: 128)
+    /// Any of these keeps a row from leaving for one that is read.
+    static let kept: Flags = [.dirtyA, .dirtyB, .dirtyC, .probation]
+    /// For a commit the id has no row.
+    static let unwritten: Flags = [.deleted, .probation]
   }
 
   var flags: Flags {

@@ -22,7 +22,8 @@ extension RowShard {
     if flags.isDisjoint(with: .held) {
       heldCount += 1
     } else {
-      let (isDeleted, counts, floats) = (flags.contains(.deleted), counts(slot), floats(slot))
+      let isDeleted = !flags.isDisjoint(with: .unwritten)
+      let (counts, floats) = (counts(slot), floats(slot))
       if flags.contains(waiting.flag) {
         waitingCopies.add(slot, isDeleted: isDeleted, counts, floats: floats)
       } else {
@@ -81,7 +82,7 @@ extension RowShard {
       let header = header(slot).pointee
       let state =
         header.flags.contains(running.flag)
-        ? (isDeleted: header.flags.contains(.deleted), counts: counts(slot))
+        ? (isDeleted: !header.flags.isDisjoint(with: .unwritten), counts: counts(slot))
         : runningCopies.state(slot)
       rows.append(
         ChangedRow(
@@ -110,7 +111,7 @@ extension RowShard {
     }
     if !row.isDeleted {
       if row.isNew { renumber(slot, to: number) }
-    } else if isUnchanged {
+    } else if isUnchanged, !isOnProbation(slot) {
       remove(slot)
     } else {
       renumber(slot, to: RowHeader.noRow)

@@ -90,6 +90,7 @@ extension RowShard {
     if layout.hasBytes { releaseID(slot) }
     if header.flags.contains(.wide) { wide[slot] = nil }
     if header.row != RowHeader.noRow { context.counts.addCached(-1) }
+    if header.flags.contains(.probation) { leaveProbation(header.flags) }
     putFree(slot)
     occupiedCount -= 1
   }
@@ -106,7 +107,7 @@ extension RowShard {
   /// it: the usual approximation of least recently used, which costs a lookup one bit instead of a
   /// list.
   mutating func evictOne() -> Bool {
-    guard occupiedCount > heldCount else { return false }
+    guard occupiedCount > heldCount + probationCount else { return false }
     let slotCount = slabCount << layout.rowsPerSlabShift
     // Two rounds: the first may clear every mark, the second then finds a row.
     for _ in 0..<2 * slotCount {
@@ -114,7 +115,7 @@ extension RowShard {
       let slot = hand
       hand += 1
       let flags = header(slot).pointee.flags
-      guard flags.contains(.occupied), flags.isDisjoint(with: .held) else { continue }
+      guard flags.contains(.occupied), flags.isDisjoint(with: .kept) else { continue }
       if flags.contains(.referenced) {
         header(slot).pointee.flags.remove(.referenced)
         continue

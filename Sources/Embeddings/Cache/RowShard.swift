@@ -7,6 +7,8 @@ struct ShardContext: Sendable {
   let budget: CacheBudget
   let slabs: SlabMemory
   let counts: CommittedCounts
+  /// How many rows of a shard may be on probation.
+  let mostOnProbation: Int
 }
 
 /// One shard of a table's cache: rows in slabs, found through an index.
@@ -35,6 +37,12 @@ struct RowShard: ~Copyable {
   var heldCount = 0
   /// Where the clock hand stands.
   var hand = 0
+  /// Slots of rows on probation.
+  var probationCount = 0
+  /// Where the clock hand stands that goes round among those.
+  var probationHand = 0
+  /// What happened to ids here since the table was opened.
+  var life = LifeCounts()
   /// Counts that do not fit into headers, by slot.
   var wide: [Int: RowCounts] = [:]
 
@@ -164,6 +172,7 @@ struct RowShard: ~Copyable {
 
   /// Gives all memory back; every row is forgotten, dirty ones too.
   mutating func removeAllRows() {
+    forgetProbation()
     freeSlabs()
     slabCount = 0
     dirty.slots = []
@@ -177,6 +186,7 @@ struct RowShard: ~Copyable {
     occupiedCount = 0
     heldCount = 0
     hand = 0
+    probationHand = 0
     index.free()
     index = RowIndex(bucketCount: 1)
   }

@@ -13,12 +13,17 @@ struct BlockEdits: ~Copyable {
   /// Rows that move within the table.
   var moves: [(to: UInt64, from: UInt64)] = []
   private(set) var changedBlocks: [Int] = []
+  /// What the changed blocks hold now.
+  private(set) var content = ContentHash()
+  /// The commit that writes.
+  private let generation: UInt64
   /// Bytes of pages that LMDB has not written yet.
   private var bytesInMemory = 0
 
-  init(storage: TableStorage, cache: RowCache) {
+  init(storage: TableStorage, cache: RowCache, generation: UInt64) {
     self.storage = storage
     self.cache = cache
+    self.generation = generation
   }
 
   mutating func reserveRows(_ count: Int) {
@@ -95,7 +100,8 @@ struct BlockEdits: ~Copyable {
     let index = storage.layout.place(ofRow: order[place].key).index
     let old = buffer.view(number: number).frequency(index)
     buffer.setFixed(
-      index, key: row.key, frequency: row.counts.frequency, lastStep: row.counts.lastStep)
+      index, key: row.key, frequency: row.counts.frequency, lastStep: row.counts.lastStep,
+      generation: generation)
     cache.shards[Int(row.shard)].withRows { rows in
       let floats = rows.runningFloats(Int(row.slot))
       buffer.setVector(index, from: floats)
@@ -124,7 +130,7 @@ struct BlockEdits: ~Copyable {
   private mutating func put(
     _ buffer: inout BlockBuffer, number: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    buffer.seal(number: number)
+    content.add(buffer.seal(number: number))
     try transaction.put(number, buffer.bytes, in: storage.blocks)
     changedBlocks.append(Int(number))
     bytesInMemory += buffer.bytes.count

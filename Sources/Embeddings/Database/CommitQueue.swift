@@ -10,8 +10,16 @@ struct CommitQueue {
   struct Request {
     let number: UInt64
     let point: CommitPoint
-    /// The open tables, and the rows of each that the last commit did not have.
-    let tables: [(core: TableCore, fixedRows: Int)]
+    let tables: [FixedTable]
+  }
+
+  /// An open table as it was when the state was fixed, beside its rows.
+  struct FixedTable {
+    let core: TableCore
+    /// The rows that the last commit did not have.
+    let rows: Int
+    /// What had become of its ids.
+    let life: LifeCounts
   }
 
   /// The number of the last request.

@@ -34,6 +34,22 @@ struct CommittedTable: SamplingSource, ~Copyable {
     }
   }
 
+  /// Calls `body` with every block that was changed after a generation, in order, and its rows. The
+  /// block is not compared with its checksum.
+  func forEachBlock(
+    changedAfter generation: UInt64,
+    _ body: (_ block: BlockView, _ rows: Int) throws(EmbeddingError) -> Void
+  ) throws(EmbeddingError) {
+    try ChangeIndex(storage: storage).forEachBlock(
+      changedAfter: generation, in: view.transaction
+    ) { (number) throws(EmbeddingError) in
+      guard number < UInt64(blockCount) else {
+        throw storage.corruption("the change index names block \(number), of \(blockCount)")
+      }
+      try body(try storage.block(number, in: view.transaction), rowCount(ofBlock: Int(number)))
+    }
+  }
+
   func frequency(ofRow row: Int) throws(EmbeddingError) -> UInt64 {
     let place = storage.layout.place(ofRow: UInt64(row))
     return try storage.block(place.block, in: view.transaction).frequency(place.index)

@@ -50,28 +50,34 @@ public struct CommittedView: ~Copyable {
     return record
   }
 
-  /// Copies the committed vectors of `ids`, row-major `[n, dimension]`; ids without a row read as
-  /// their initial vectors.
+  /// Copies the committed vectors of `ids`, row-major `[n, dimension]`; ids without a row read their
+  /// initial vectors, or shared rows.
   public func lookup(
     _ ids: borrowing IDBatch, in table: EmbeddingTable, into vectors: inout MutableSpan<Float>
   ) throws(EmbeddingError) {
     try table.check(ids, floats: vectors.count, of: "vectors")
     let output = vectors.withUnsafeMutableBufferPointer { $0.baseAddress }
     guard let output else { return }
-    let storage = table.storage
+    let dimension = table.storage.layout.dimension
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       for i in 0..<ids.count {
-        let key = RowKey(ids, i)
-        let target = output + i * storage.layout.dimension
-        if let row = try storage.row(of: key, in: transaction) {
-          let place = storage.layout.place(ofRow: row)
-          UnsafeMutableRawPointer(target).copyMemory(
-            from: try storage.block(place.block, in: transaction).vector(place.index),
-            byteCount: 4 * storage.layout.dimension)
-        } else {
-          table.initialVector(target, key: key.key)
-        }
+        try copyVector(of: RowKey(ids, i), in: table, to: output + i * dimension)
       }
+    }
+  }
+
+  private func copyVector(
+    of key: RowKey, in table: EmbeddingTable, to target: UnsafeMutablePointer<Float>
+  ) throws(EmbeddingError) {
+    let storage = table.storage
+    if let row = try storage.row(of: key, in: transaction) {
+      let place = storage.layout.place(ofRow: row)
+      try storage.block(place.block, in: transaction).copyVector(place.index, to: target)
+    } else if let shared = table.shared, let admission = table.core.admission {
+      try copyVector(
+        of: RowKey(int64: admission.sharedRow(of: key.hash)), in: shared, to: target)
+    } else {
+      table.initialVector(target, key: key.key)
     }
   }
 

@@ -176,13 +176,8 @@ extension EmbeddingDatabase {
   private func fix(as point: CommitPoint) -> UInt64 {
     let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
     let waiting = commits.withLock { $0.waiting }
-    for (core, _) in waiting?.tables ?? [] { core.cache.unfix() }
-    var fixed: [(core: TableCore, fixedRows: Int)] = []
-    for table in tables {
-      table.cache.fix()
-      let uncommitted = table.uncommittedRows.load(ordering: .relaxed)
-      fixed.append((table, uncommitted - table.rowsUnderWay.load(ordering: .relaxed)))
-    }
+    for table in waiting?.tables ?? [] { table.core.unfix() }
+    let fixed = tables.map { $0.fix() }
     state.withLock { state in
       state.live = point
       state.fixed = point

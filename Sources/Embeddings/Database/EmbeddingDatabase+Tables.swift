@@ -37,10 +37,7 @@ extension EmbeddingDatabase {
       return EmbeddingTable(core, of: self)
     }
     try checkWritable("create table \(name)")
-    guard !name.isEmpty, name.utf8.count <= 255 else {
-      throw EmbeddingError(
-        .invalidArgument, "A table's name has 1 to 255 bytes; this has \(name.utf8.count).")
-    }
+    try checkName(name, configuration)
     guard try tableNames.count < Self.maximumTableCount else {
       throw EmbeddingError(
         .invalidArgument,
@@ -65,6 +62,25 @@ extension EmbeddingDatabase {
     return EmbeddingTable(core, of: self)
   }
 
+  /// Refuses names that a new table cannot have.
+  private func checkName(
+    _ name: String, _ configuration: TableConfiguration
+  ) throws(EmbeddingError) {
+    let most = configuration.sharedRows > 0 ? 255 - SharedRows.suffix.utf8.count : 255
+    guard !name.isEmpty, name.utf8.count <= most else {
+      throw EmbeddingError(
+        .invalidArgument,
+        "A table's name has 1 to 255 bytes, with shared rows to \(most); this has "
+          + "\(name.utf8.count).")
+    }
+    guard !name.hasSuffix(SharedRows.suffix) else {
+      throw EmbeddingError(
+        .invalidArgument,
+        "The name \(name) is that of the shared rows of another table. Choose one that does not end "
+          + "in \(SharedRows.suffix).")
+    }
+  }
+
   /// Changes the hyper-parameters of a table's optimizer. The rows' slots stay as they are, so the
   /// optimizer must be of the same name and keep as many slots.
   ///
@@ -74,6 +90,7 @@ extension EmbeddingDatabase {
   ) throws(EmbeddingError) {
     try checkWritable("change the optimizer")
     let core = try table(name).core
+    if let shared = core.shared { try setOptimizer(optimizer, of: shared.storage.name) }
     try alone { () throws(EmbeddingError) in
       var changed = core.state.withLock { $0.record }
       let stored = changed.configuration
@@ -87,61 +104,95 @@ extension EmbeddingDatabase {
       }
       changed.configuration.optimizer = optimizer
       let newState = try TableCore.State(record: changed)
-      try environment.write { (transaction) throws(EmbeddingError) in
-        try Self.put(
-          changed.encode(), under: TableRecord.key(name), in: meta, transaction)
+      let (_, record) = try writeTable(core) {
+        (transaction, before, stamp) throws(EmbeddingError) -> (Void, TableRecord) in
+        var recorder = ChangeRecorder(core.storage, before, stamp)
+        var record = changed
+        try recorder.finish(&record, in: transaction)
+        return ((), record)
       }
-      core.state.withLock { $0 = newState }
+      core.locations.removeAll()
+      core.sampler.invalidate()
+      core.state.withLock { state in
+        state = newState
+        state.record = record
+      }
     }
   }
 
-  /// Removes a table and all its rows, durable at once. Its ``EmbeddingTable`` objects must not be
+  /// Removes a table and all its rows, its shared ones too, durable at once. Its ``EmbeddingTable`` objects must not be
   /// used any more.
   public func dropTable(_ name: String) throws(EmbeddingError) {
     try checkWritable("drop a table")
+    guard !name.hasSuffix(SharedRows.suffix) else {
+      throw EmbeddingError(
+        .invalidArgument,
+        "Table \(name) holds the shared rows of another one, with which it goes.")
+    }
     let core = try table(name).core
+    let cores = [core] + (core.shared.map { [$0] } ?? [])
     try alone { () throws(EmbeddingError) in
       try environment.write { (transaction) throws(EmbeddingError) in
-        try transaction.drop(core.storage.ids)
-        try transaction.drop(core.storage.blocks)
-        _ = try Array(TableRecord.key(name).utf8).withBytes { (key) throws(EmbeddingError) in
-          try transaction.delete(key, in: meta)
+        for core in cores {
+          try transaction.drop(core.storage.ids)
+          try transaction.drop(core.storage.blocks)
+          try transaction.drop(core.storage.state)
+          let key = Array(TableRecord.key(core.storage.name).utf8)
+          _ = try key.withBytes { (key) throws(EmbeddingError) in
+            try transaction.delete(key, in: meta)
+          }
         }
       }
-      core.cache.removeAll()
-      core.locations.removeAll()
-      openTables.withLock { $0[name] = nil }
+      for core in cores {
+        core.cache.removeAll()
+        core.locations.removeAll()
+        openTables.withLock { $0[core.storage.name] = nil }
+      }
     }
   }
 
   /// The table if it exists, opened once for everybody.
   private func openCore(_ name: String) throws(EmbeddingError) -> TableCore? {
     try openTables.withLock { (tables) throws(EmbeddingError) in
-      if let core = tables[name] { return core }
-      let record = try environment.read { (transaction) throws(EmbeddingError) in
-        try tableRecord(name, in: transaction)
-      }
-      guard let record else { return nil }
-      let trees = try openTrees(of: record)
-      let core = try TableCore(
-        name: name, record: record, trees: trees, budget: budget, pageSize: environment.pageSize)
-      tables[name] = core
-      return core
+      try openCore(name, &tables)
     }
   }
 
-  func openTrees(
-    of table: TableRecord
-  ) throws(EmbeddingError) -> (ids: NamedDatabase, blocks: NamedDatabase) {
-    guard
-      let ids = try environment.namedDatabase(
-        TableStorage.idsName(table.number), integerKeys: true, create: false),
-      let blocks = try environment.namedDatabase(
-        TableStorage.blocksName(table.number), integerKeys: true, create: false)
-    else {
-      throw EmbeddingError(.corruption, "The trees of table number \(table.number) are missing.")
+  private func openCore(
+    _ name: String, _ tables: inout [String: TableCore]
+  ) throws(EmbeddingError) -> TableCore? {
+    if let core = tables[name] { return core }
+    let record = try environment.read { (transaction) throws(EmbeddingError) in
+      try tableRecord(name, in: transaction)
     }
-    return (ids, blocks)
+    guard let record else { return nil }
+    var shared: TableCore?
+    if record.configuration.sharedRows > 0 {
+      let sharedName = SharedRows.tableName(of: name)
+      shared = try openCore(sharedName, &tables)
+      guard shared != nil else {
+        throw EmbeddingError(.corruption, "Table \(name) has lost its table \(sharedName).")
+      }
+    }
+    let core = try TableCore(
+      name: name, record: record, trees: try openTrees(of: record), shared: shared,
+      budget: budget, pageSize: environment.pageSize)
+    tables[name] = core
+    return core
+  }
+
+  func openTrees(of table: TableRecord) throws(EmbeddingError) -> TableTrees {
+    func open(_ name: String) throws(EmbeddingError) -> NamedDatabase {
+      guard let tree = try environment.namedDatabase(name, integerKeys: true, create: false) else {
+        throw EmbeddingError(
+          .corruption, "The tree \(name) of table number \(table.number) is missing.")
+      }
+      return tree
+    }
+    return TableTrees(
+      ids: try open(TableTrees.idsName(table.number)),
+      blocks: try open(TableTrees.blocksName(table.number)),
+      state: try open(TableTrees.stateName(table.number)))
   }
 
   func tableRecord<T: ReadableTransaction & ~Copyable>(
@@ -161,24 +212,47 @@ extension EmbeddingDatabase {
         // Another thread may have created it meanwhile.
         if let core = tables[name] { return core }
         var database = state.withLock { $0.record }
-        let record = TableRecord(number: database.nextTable, configuration: configuration)
-        database.nextTable += 1
-        let trees = try environment.write { (transaction) throws(EmbeddingError) in
-          let ids = try transaction.namedDatabase(
-            TableStorage.idsName(record.number), integerKeys: true, create: true)!
-          let blocks = try transaction.namedDatabase(
-            TableStorage.blocksName(record.number), integerKeys: true, create: true)!
-          try Self.put(record.encode(), under: TableRecord.key(name), in: meta, transaction)
+        let (core, shared) = try environment.write {
+          (transaction) throws(EmbeddingError) -> (TableCore, TableCore?) in
+          database.nextTable = state.withLock { $0.record.nextTable }
+          var shared: TableCore?
+          if let sharing = configuration.ofSharedRows {
+            shared = try create(
+              SharedRows.tableName(of: name), sharing, shared: nil, &database, in: transaction)
+          }
+          let core = try create(
+            name, configuration, shared: shared, &database, in: transaction)
           try Self.put(database.encode(), under: DatabaseRecord.key, in: meta, transaction)
-          return (ids, blocks)
+          return (core, shared)
         }
         state.withLock { $0.record.nextTable = database.nextTable }
-        let core = try TableCore(
-          name: name, record: record, trees: trees, budget: budget, pageSize: environment.pageSize)
         tables[name] = core
+        if let shared { tables[shared.storage.name] = shared }
         return core
       }
     }
+  }
+
+  /// Makes a table in a transaction.
+  private func create(
+    _ name: String, _ configuration: TableConfiguration, shared: TableCore?,
+    _ database: inout DatabaseRecord, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> TableCore {
+    let record = TableRecord(
+      number: database.nextTable, name: name, configuration: configuration,
+      generation: database.generation)
+    database.nextTable += 1
+    let core = try TableCore(
+      name: name, record: record,
+      trees: try TableTrees(creating: record.number, in: transaction), shared: shared,
+      budget: budget, pageSize: environment.pageSize)
+    try CommitLog(storage: core.storage).append(
+      CommitLog.Entry(
+        generation: database.generation, point: database.point,
+        identity: record.history.identity, deletions: 0),
+      in: transaction)
+    try Self.put(record.encode(), under: TableRecord.key(name), in: meta, transaction)
+    return core
   }
 }
 
@@ -186,6 +260,7 @@ extension TableCore {
   /// Takes the caller's optimizer object, whose learning rate may differ from what is stored, and
   /// which may be one that the stored record only names.
   func use(_ optimizer: any Optimizer) throws(EmbeddingError) {
+    try shared?.use(optimizer)
     var record = state.withLock { $0.record }
     record.configuration.optimizer = optimizer
     let newState = try State(record: record)

@@ -14,13 +14,10 @@ extension EmbeddingDatabase {
     _ request: CommitQueue.Request, hasGate: Bool, isTold: Bool
   ) throws(EmbeddingError) {
     defer { commits.broadcast() }
-    for (core, fixedRows) in request.tables {
-      core.rowsUnderWay.store(fixedRows, ordering: .relaxed)
-      core.cache.beginCommit()
-    }
+    for table in request.tables { table.core.beginCommit(table.rows) }
     commits.withLock { $0.isBeginning = false }
     commits.broadcast()
-    let plans = request.tables.map { TableCommit($0.core, fixedRows: $0.fixedRows) }
+    let plans = request.tables.map { TableCommit($0) }
     do throws(EmbeddingError) {
       try write(plans, as: request.point, hasGate: hasGate)
     } catch {
@@ -28,11 +25,12 @@ extension EmbeddingDatabase {
         // What waits was fixed on top of this: without it, it is not a state that ever was.
         // It may be of tables that were opened after this one was fixed.
         for plan in plans { plan.takeBack() }
-        for (core, _) in commits.withLock({ $0.waiting })?.tables ?? [] { core.cache.unfix() }
+        for table in commits.withLock({ $0.waiting })?.tables ?? [] { table.core.unfix() }
         commits.withLock { $0.fail(error, isTold: isTold) }
       }
       throw error
     }
+    for table in request.tables { table.core.admission?.loadedFilter?.endCommit() }
     commits.withLock { $0.end(request) }
   }
 
@@ -58,8 +56,9 @@ extension EmbeddingDatabase {
       (transaction) throws(EmbeddingError) -> [TableCommit.Result] in
       try checkGeneration(previous, in: transaction)
       var results: [TableCommit.Result] = []
+      let stamp = CommitStamp(generation: record.generation, point: point)
       for plan in changed {
-        let result = try plan.write(in: transaction)
+        let result = try plan.write(stamp, in: transaction)
         try Self.put(
           result.record.encode(), under: TableRecord.key(plan.table.storage.name), in: meta,
           transaction)

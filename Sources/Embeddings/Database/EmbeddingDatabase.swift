@@ -102,7 +102,7 @@ public final class EmbeddingDatabase: Sendable {
     var environmentOptions = Environment.Options()
     if let mapSize = options.mapSize { environmentOptions.mapSize = mapSize }
     environmentOptions.durability = options.durability
-    environmentOptions.maxNamedDatabases = 2 * Self.maximumTableCount + 1
+    environmentOptions.maxNamedDatabases = 3 * Self.maximumTableCount + 1
     environmentOptions.isReadOnly = options.isReadOnly
     environmentOptions.allowsUnsafeFileSystem = options.allowsUnsafeFileSystem
     environment = try Environment(path: path, options: environmentOptions)

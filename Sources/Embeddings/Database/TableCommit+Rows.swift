@@ -5,15 +5,20 @@ import Synchronization
 /// The id tree's part of a commit, and rows that move.
 extension TableCommit {
   func deleteID(
-    _ row: ChangedRow, in transaction: borrowing WriteTransaction
+    _ row: ChangedRow, _ recorder: inout ChangeRecorder,
+    in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     let storage = table.storage
     let treeKey = storage.treeKey(row.key)
-    guard let value = try transaction.get(treeKey, in: storage.ids) else {
+    guard let value = try transaction.get(treeKey, in: storage.ids),
+      let id = storage.idBytes(in: value, ofRow: row.row)
+    else {
       throw storage.corruption("the id of row \(row.row) is missing")
     }
     let rest: [UInt8] =
       storage.idType == .int64 ? [] : IDEntries(value: value).removing(row: row.row)
+    // The first write: what the tree lends lasts until then.
+    try recorder.noteDeleted(treeKey: treeKey, bytes: id, in: transaction)
     if rest.isEmpty {
       try transaction.delete(treeKey, in: storage.ids)
     } else {

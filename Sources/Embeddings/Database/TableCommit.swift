@@ -31,13 +31,14 @@ struct TableCommit {
   private(set) var newByKey: [KeyedIndex] = []
   /// What `uncommittedRows` counts of these changes.
   private let fixedRows: Int
+  /// What had become of ids.
+  private let life: LifeCounts
 
   /// Collects the changed rows of the commit under way, a few under each lock.
-  ///
-  /// - Parameter fixedRows: the uncommitted rows when they were fixed.
-  init(_ table: TableCore, fixedRows: Int) {
-    self.table = table
-    self.fixedRows = fixedRows
+  init(_ fixed: CommitQueue.FixedTable) {
+    table = fixed.core
+    fixedRows = fixed.rows
+    life = fixed.life
     var rows: [ChangedRow] = []
     for shard in table.cache.shards {
       let count = shard.withRows { $0.runningCount }
@@ -80,16 +81,27 @@ struct TableCommit {
   }
 
   /// Whether there is nothing to take over.
-  var isEmpty: Bool { updated.isEmpty && deleted.isEmpty && new.isEmpty && gone.isEmpty }
+  var isEmpty: Bool {
+    updated.isEmpty && deleted.isEmpty && new.isEmpty && gone.isEmpty && hasSeenNothing
+  }
+
+  /// Whether no id without a row was seen.
+  private var hasSeenNothing: Bool {
+    table.admission?.loadedFilter?.hasRunning != true
+      && life == table.state.withLock { $0.record.life }
+  }
 
   // MARK: Writing
 
-  /// Writes the changes.
-  func write(in transaction: borrowing WriteTransaction) throws(EmbeddingError) -> Result {
+  /// Writes the changes, as part of the commit `stamp`.
+  func write(
+    _ stamp: CommitStamp, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> Result {
     var record = table.state.withLock { $0.record }
     let storage = table.storage
     let oldCount = record.rowCount
-    for row in deleted { try deleteID(row, in: transaction) }
+    var recorder = ChangeRecorder(storage, record, stamp)
+    for row in deleted { try deleteID(row, &recorder, in: transaction) }
 
     // Numbers: holes first, then the end of the table.
     var holes = deleted.map(\.row)[...]
@@ -111,7 +123,8 @@ struct TableCommit {
     try insertIDs(newNumbers, in: transaction)
 
     record.rowCount = count
-    var edits = BlockEdits(storage: storage, cache: table.cache)
+    var edits = BlockEdits(
+      storage: storage, cache: table.cache, generation: stamp.generation)
     for move in moves { edits.moves.append((move.to, move.from)) }
     edits.reserveRows(new.count + updated.count)
     for i in new.indices { edits.append(new[i], number: newNumbers[i]) }
@@ -124,6 +137,14 @@ struct TableCommit {
     let frequencyChange = try edits.write(
       oldCount: oldCount, newCount: count, in: transaction)
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
+    record.life = life
+    try table.admission?.loadedFilter?.write(
+      generation: stamp.generation, in: transaction, tree: storage.state)
+    for number in edits.changedBlocks {
+      try recorder.noteBlock(UInt64(number), in: transaction)
+    }
+    recorder.content = edits.content
+    try recorder.finish(&record, in: transaction)
     return Result(
       record: record, newNumbers: newNumbers, moves: moves, changedBlocks: edits.changedBlocks)
   }
@@ -148,6 +169,8 @@ struct TableCommit {
       // Not the record as a whole: the optimizer may have been changed meanwhile.
       state.record.rowCount = result.record.rowCount
       state.record.totalFrequency = result.record.totalFrequency
+      state.record.life = life
+      state.record.history = result.record.history
       table.uncommittedRows.subtract(fixedRows, ordering: .relaxed)
       table.rowsUnderWay.store(0, ordering: .relaxed)
     }
@@ -174,5 +197,6 @@ struct TableCommit {
   func takeBack() {
     table.rowsUnderWay.store(0, ordering: .relaxed)
     for shard in table.cache.shards { shard.withRows { $0.abandonCommit() } }
+    table.admission?.loadedFilter?.abandonCommit()
   }
 }

@@ -12,12 +12,17 @@ struct TableRecord: Sendable {
   var rowCount: UInt64 = 0
   /// The sum of all rows' frequencies.
   var totalFrequency: UInt64 = 0
+  /// What became of ids, where they have to earn their rows.
+  var life = LifeCounts()
+  var history: TableHistory
 
   static func key(_ name: String) -> String { prefix + name }
 
-  init(number: UInt32, configuration: TableConfiguration) {
+  /// A table that is created, without rows, in the state after commit `generation`.
+  init(number: UInt32, name: String, configuration: TableConfiguration, generation: UInt64) {
     self.number = number
     self.configuration = configuration
+    history = TableHistory(creating: name, configuration, generation: generation)
     blockPages =
       BlockLayout(dimension: configuration.dimension, slotCount: configuration.slotCount).pages
   }
@@ -38,11 +43,15 @@ struct TableRecord: Sendable {
     writer.write(configuration.seed)
     writer.write(rowCount)
     writer.write(totalFrequency)
+    history.encode(to: &writer)
     writer.write(configuration.initializer.name)
-    Self.write(configuration.initializer.parameters, to: &writer)
-    writer.write(configuration.optimizer.name)
-    writer.write(configuration.optimizer.learningRate)
-    Self.write(configuration.optimizer.hyperparameters, to: &writer)
+    writer.write(configuration.initializer.parameters)
+    writer.write(configuration.optimizer)
+    configuration.admission.write(to: &writer)
+    writer.write(configuration.cutoff)
+    writer.write(UInt64(configuration.sharedRows))
+    writer.write(configuration.counting.rawValue)
+    life.write(to: &writer)
     return writer.bytes
   }
 
@@ -58,6 +67,7 @@ struct TableRecord: Sendable {
     let seed = try reader.read(UInt64.self)
     rowCount = try reader.read(UInt64.self)
     totalFrequency = try reader.read(UInt64.self)
+    history = try TableHistory(&reader)
     let initializerName = try reader.read(String.self)
     let initializer = try Initializer(
       name: initializerName, parameters: try Self.readParameters(&reader))
@@ -69,19 +79,19 @@ struct TableRecord: Sendable {
     configuration = TableConfiguration(
       dimension: dimension, idType: idType, initializer: initializer, seed: seed,
       optimizer: optimizer)
+    configuration.admission = try Admission(&reader)
+    configuration.cutoff = try reader.read(UInt64.self)
+    configuration.sharedRows = Int(clamping: try reader.read(UInt64.self))
+    guard let counting = FrequencyCounting(rawValue: try reader.read(UInt8.self)) else {
+      throw EmbeddingError(.corruption, "Table \(name) counts in an unknown way.")
+    }
+    configuration.counting = counting
+    life = try LifeCounts(&reader)
     try configuration.validate()
     guard configuration.slotCount == slotCount,
       (1...1024).contains(blockPages), layout.rowsPerBlock > 0
     else {
       throw EmbeddingError(.corruption, "The record of table \(name) contradicts itself.")
-    }
-  }
-
-  private static func write(_ parameters: [Hyperparameter], to writer: inout RecordWriter) {
-    writer.write(UInt32(parameters.count))
-    for parameter in parameters {
-      writer.write(parameter.name)
-      writer.write(parameter.value)
     }
   }
 

@@ -15,6 +15,8 @@ final class BlockAssembly {
   private(set) var rowCount: UInt64
   /// By how much the sum of frequencies grows, modulo 2^64.
   private(set) var frequencyChange: UInt64 = 0
+  /// What the completed blocks hold, in their order.
+  private(set) var content = ContentHash()
   private(set) var inserted = 0
   private(set) var duplicates = 0
   private var keys: [UInt64] = []
@@ -73,7 +75,7 @@ final class BlockAssembly {
       if count == layout.rowsPerBlock {
         var block = BlockBuffer(layout: layout, filling: blocks.append(number: place.block))
         frequencyChange &+= values.fill(&block, from: 0, rows, keys, first, positions)
-        block.seal(number: place.block)
+        content.add(block.seal(number: place.block))
       } else {
         if place.index == 0 { tail.clear() }
         tailNumber = place.block
@@ -89,7 +91,7 @@ final class BlockAssembly {
   func finishTail() {
     guard let number = tailNumber else { return }
     if blocks.count == 0 { blocks.reserve(1) }
-    tail.seal(number: number)
+    content.add(tail.seal(number: number))
     blocks.append(number: number).copyMemory(
       from: tail.bytes.baseAddress.unsafelyUnwrapped, byteCount: storage.layout.byteCount)
     tailNumber = nil

@@ -38,6 +38,8 @@ struct ImportedValues {
   let initialSlots: [Float]
   /// The last step of such a row.
   let step: Int64
+  /// The generation of the commit that the import is.
+  let generation: UInt64
 
   /// Lays out new rows, those at `positions` of the batch, which rise, from row `index` of the block
   /// on. Returns the sum of their frequencies.
@@ -86,7 +88,8 @@ struct ImportedValues {
   ) -> UInt64 {
     let frequency = rows.frequencies.map { $0[i] } ?? oldFrequency
     block.setFixed(
-      index, key: key, frequency: frequency, lastStep: rows.lastSteps.map { $0[i] } ?? step)
+      index, key: key, frequency: frequency, lastStep: rows.lastSteps.map { $0[i] } ?? step,
+      generation: generation)
     return frequency &- oldFrequency
   }
 

@@ -1,4 +1,5 @@
 import LMDB
+import Snapshots
 import StorageBase
 import Synchronization
 
@@ -22,20 +23,23 @@ struct TableImport: ~Copyable {
   private var blockCount: UInt64
   private var bytesWritten = 0
   private var frequencyChange: UInt64 = 0
+  private var recorder: ChangeRecorder
   /// A bit for each row from before that was met, made when the first one is.
   private var met: [UInt64] = []
 
   init(
-    table: TableCore, record: TableRecord, options: ImportOptions, limits: ImportLimits,
-    in transaction: borrowing WriteTransaction
+    table: TableCore, record: TableRecord, stamp: CommitStamp, options: ImportOptions,
+    limits: ImportLimits, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     storage = table.storage
     self.options = options
     self.limits = limits
     self.record = record
     countBefore = record.rowCount
+    recorder = ChangeRecorder(table.storage, record, stamp)
     values = ImportedValues(
-      initialSlots: table.state.withLock { $0.initialSlots }, step: options.step)
+      initialSlots: table.state.withLock { $0.initialSlots }, step: options.step,
+      generation: stamp.generation)
     assembly = BlockAssembly(
       storage: storage, values: values, limits: limits, rowCount: record.rowCount)
     blocks = PreparedBlocks(layout: storage.layout)
@@ -46,10 +50,10 @@ struct TableImport: ~Copyable {
     }
   }
 
-  /// Takes in all rows of a source. Returns what was done and the table's new record.
+  /// Takes in all rows of a source; ``finish(identity:in:)`` comes next.
   mutating func run(
     _ source: RowSource, in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
+  ) throws(EmbeddingError) {
     let limit = limits.batchRows(record.configuration)
     var current = RowBatch(
       idType: storage.idType, dimension: storage.layout.dimension,
@@ -73,7 +77,7 @@ struct TableImport: ~Copyable {
         start = end
       } while start < current.count
     }
-    return try finish(in: transaction)
+    try writeRest(in: transaction)
   }
 
   /// Takes in a part of a batch, and calls `meanwhile` while it is laid out.
@@ -108,6 +112,9 @@ struct TableImport: ~Copyable {
       try replace(replaced, from: batch, in: transaction)
     }
   }
+
+  /// The rows of the table, once all of the import are in it.
+  var rowCount: UInt64 { record.rowCount }
 
   // MARK: Rows from before
 
@@ -212,9 +219,9 @@ struct TableImport: ~Copyable {
           k += 1
         }
         if isTail { continue }
-        buffer.seal(number: number)
+        recorder.content.add(buffer.seal(number: number))
         try transaction.put(number, buffer.bytes, in: storage.blocks)
-        try noteWritten(in: transaction)
+        try noteWritten(number, in: transaction)
       }
     }
   }
@@ -232,24 +239,46 @@ struct TableImport: ~Copyable {
         try transaction.append(number, blocks[i], in: storage.blocks)
         blockCount = number + 1
       }
-      try noteWritten(in: transaction)
+      try noteWritten(number, in: transaction)
     }
     blocks.removeAll()
   }
 
   private mutating func noteWritten(
-    in transaction: borrowing WriteTransaction
+    _ number: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
+    try recorder.noteBlock(number, in: transaction)
     bytesWritten += storage.layout.byteCount
     guard bytesWritten >= limits.bytesAhead else { return }
     bytesWritten = 0
     try transaction.writeAhead(storage.blocks)
   }
 
-  /// Writes what is left.
-  private mutating func finish(
+  /// Removes rows, once all of the import are in the table.
+  mutating func remove(
+    _ removal: RowRemoval, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    try removal.run(&record, &recorder, in: transaction)
+  }
+
+  /// Enters the import in the table's history. Returns what was done and the table's new record.
+  ///
+  /// - Parameters:
+  ///   - identity: of the state that a table without rows gets to, if it is known.
+  ///   - isExact: whether this table gets to that state, with rows or without.
+  mutating func finish(
+    identity: SnapshotIdentity?, isExact: Bool = false,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
+    if isExact || (countBefore == 0 && summary.duplicates == 0) { recorder.identity = identity }
+    try recorder.finish(&record, in: transaction)
+    return (summary, record)
+  }
+
+  /// Writes what is left.
+  private mutating func writeRest(
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
     try writeBlocks(in: transaction)
     assembly.finishTail()
     swap(&blocks, &assembly.blocks)
@@ -257,8 +286,8 @@ struct TableImport: ~Copyable {
     try assembly.ids.enter(in: transaction)
     record.rowCount = assembly.rowCount
     record.totalFrequency &+= assembly.frequencyChange &+ frequencyChange
+    recorder.content.add(assembly.content)
     summary.inserted = assembly.inserted
     summary.duplicates += assembly.duplicates
-    return (summary, record)
   }
 }

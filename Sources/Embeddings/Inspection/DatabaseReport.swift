@@ -30,12 +30,14 @@ public struct TableReport: Sendable {
   public var rows: Int
   /// The sum of all rows' frequencies.
   public var totalFrequency: UInt64
-  /// Bytes of `data.mdb` that hold the rows: the pages of the two trees.
-  public var bytesOnDisk: Int { idBytes + blockBytes }
+  /// Bytes of `data.mdb` that hold the rows: the pages of its trees.
+  public var bytesOnDisk: Int { idBytes + blockBytes + stateBytes }
   /// Bytes of the tree that leads from ids to rows.
   public var idBytes: Int
   /// Bytes of the tree with the rows themselves.
   public var blockBytes: Int
+  /// Bytes of what is kept beside them: which commits changed what, for deltas.
+  public var stateBytes: Int
   /// Rows in a full block.
   public var rowsPerBlock: Int
   /// Bytes of a block: what a commit rewrites for one changed row.

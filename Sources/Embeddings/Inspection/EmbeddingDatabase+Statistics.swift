@@ -41,6 +41,7 @@ extension EmbeddingDatabase {
       totalFrequency: record.totalFrequency,
       idBytes: bytes(try view.transaction.statistics(of: storage.ids)),
       blockBytes: bytes(try view.transaction.statistics(of: storage.blocks)),
+      stateBytes: bytes(try view.transaction.statistics(of: storage.state)),
       rowsPerBlock: storage.layout.rowsPerBlock, blockSize: storage.layout.byteCount,
       cachedRows: core.cache.rowCount, cachedBytes: core.cache.slabBytes,
       uncommittedRows: core.cache.dirtyCount)

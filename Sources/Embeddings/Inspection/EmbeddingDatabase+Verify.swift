@@ -8,7 +8,8 @@ extension EmbeddingDatabase {
   /// In one commit, whatever is trained meanwhile: every record and every block against its
   /// checksum; that every row's key leads through the id tree back to exactly this row; that there
   /// are as many ids as rows, and that every byte-string id stands under its hash; that frequencies
-  /// add up; that no block and no tree is left over.
+  /// add up; that no block and no tree is left over; that what is kept for deltas agrees with the
+  /// rows.
   ///
   /// That is enough for the ids. An entry of the id tree names one row, so entries that lead to
   /// different rows are different ones: if each of n rows is led to, there are n such entries, and
@@ -97,8 +98,9 @@ extension EmbeddingDatabase {
     guard let numbers else { return }
     var known: Set<String> = [meta.name]
     for number in numbers {
-      known.insert(TableStorage.idsName(number))
-      known.insert(TableStorage.blocksName(number))
+      known.insert(TableTrees.idsName(number))
+      known.insert(TableTrees.blocksName(number))
+      known.insert(TableTrees.stateName(number))
     }
     for name in try view.transaction.databaseNames() where !known.contains(name) {
       report.note(.orphanTree, nil, "tree \(name) belongs to no table")

@@ -12,6 +12,7 @@ struct TableCheck {
   /// Rows whose ids are still to be looked up.
   private var rows: [(treeKey: UInt64, row: UInt64)] = []
   private var totalFrequency: UInt64 = 0
+  private var history: HistoryCheck
   private var isWhole = true
 
   init(
@@ -21,6 +22,7 @@ struct TableCheck {
     self.storage = storage
     self.record = record
     self.progress = progress
+    history = HistoryCheck(storage, record)
   }
 
   /// Checks the table; damage is noted, and does not stop the check.
@@ -55,6 +57,7 @@ struct TableCheck {
     }
     walkBlocks(blockCount, in: transaction, &report)
     walkIDs(in: transaction, &report)
+    history.run(in: transaction, &report)
   }
 
   private func note(
@@ -76,12 +79,14 @@ struct TableCheck {
       isWhole = false
       return note(.block, "block \(number) cannot be read: \(error.message)", &report)
     }
-    if !block.isIntact {
+    let isIntact = block.isIntact
+    if !isIntact {
       isWhole = false
       note(.block, "block \(number) does not match its checksum", &report)
     }
     let first = number * UInt64(layout.rowsPerBlock)
     let count = min(layout.rowsPerBlock, Int(record.rowCount - first))
+    if isIntact { history.check(block, rows: count, in: transaction, &report) }
     report.blocks += 1
     report.rows += count
     for index in 0..<count {

@@ -20,6 +20,9 @@ public struct VerificationReport: Sendable {
       case strayID
       /// The numbers of rows, ids or blocks differ, or frequencies do not add up.
       case count
+      /// What is kept for deltas (change index, log of commits, deleted ids) is damaged, or
+      /// contradicts the rows.
+      case history
     }
 
     /// What kind of damage it is.

@@ -34,7 +34,7 @@ extension MemoryEmbeddingStore {
       for (position, row) in numbers.enumerated() {
         rows.lastSteps[row] = step
         switch counting {
-        case .updates: rows.addFrequency(1, to: row)
+        case .automatic, .updates: rows.addFrequency(1, to: row)
         case .occurrences: rows.addFrequency(occurrences[position], to: row)
         case .none: break
         }

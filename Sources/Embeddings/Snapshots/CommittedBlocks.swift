@@ -2,32 +2,63 @@ import CKernels
 import LMDB
 import StorageBase
 
-/// The blocks of a table in one commit, found by their numbers from any number of threads.
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Blocks of a table in one commit, all of them or those that changed, found by their numbers from
+/// any number of threads.
 ///
 /// `@unchecked Sendable`: the addresses are of the memory map, where the pages of a commit do not
-/// change while its read transaction lives. Whoever makes one keeps the transaction that long.
+/// change while its read transaction lives. Whoever makes one keeps the transaction that long. They
+/// are written while it is made, and only read from then on.
 final class CommittedBlocks: @unchecked Sendable {
   let layout: BlockLayout
   /// The rows of the table.
   let count: Int
-  private let starts: [UnsafeRawPointer]
-  /// A hash of the checksums of all blocks, in their order.
-  let fingerprint: (UInt64, UInt64)
+  /// The addresses, 0 where they are not known, in memory of which the system gives only the pages
+  /// that are written: a few changed blocks of a large table take little.
+  private let starts: UnsafeMutablePointer<UInt>
 
-  /// Finds all blocks, in their order, and compares each with its checksum, once.
-  init(_ table: borrowing CommittedTable) throws(EmbeddingError) {
+  private init(room table: borrowing CommittedTable) throws(EmbeddingError) {
     layout = table.storage.layout
     count = table.count
-    var starts: [UnsafeRawPointer] = []
-    starts.reserveCapacity(table.blockCount)
-    var (high, low): (UInt64, UInt64) = (0, 0)
-    try table.forEachBlock { (block, _) throws(EmbeddingError) in
-      starts.append(block.bytes.baseAddress.unsafelyUnwrapped)
-      high = mix64(high ^ block.storedChecksum)
-      low = mix64(low &+ block.storedChecksum &* golden)
+    guard let memory = calloc(max(1, table.blockCount), MemoryLayout<UInt>.stride) else {
+      throw EmbeddingError(.io, "There is no memory for the \(table.blockCount) blocks of a table.")
     }
-    self.starts = starts
-    fingerprint = (high, low)
+    starts = memory.bindMemory(to: UInt.self, capacity: max(1, table.blockCount))
+  }
+
+  deinit { free(starts) }
+
+  private func add(_ block: BlockView) {
+    starts[Int(block.number)] = UInt(bitPattern: block.bytes.baseAddress.unsafelyUnwrapped)
+  }
+
+  /// Finds all blocks, in their order, and compares each with its checksum, once.
+  convenience init(_ table: borrowing CommittedTable) throws(EmbeddingError) {
+    try self.init(room: table)
+    try table.forEachBlock { (block, _) throws(EmbeddingError) in add(block) }
+  }
+
+  /// Finds the blocks that were changed after a generation, in their order, compares each with its
+  /// checksum, once, and hands it to `body` with its rows.
+  convenience init(
+    _ table: borrowing CommittedTable, changedAfter generation: UInt64,
+    _ body: (BlockView, _ rows: Int) -> Void
+  ) throws(EmbeddingError) {
+    try self.init(room: table)
+    try table.forEachBlock(changedAfter: generation) { (block, rows) throws(EmbeddingError) in
+      guard block.isIntact else {
+        throw table.storage.corruption("block \(block.number) does not match its checksum")
+      }
+      add(block)
+      body(block, rows)
+    }
   }
 
   /// The block of row `row`, which there is, and the row's place there.
@@ -35,7 +66,7 @@ final class CommittedBlocks: @unchecked Sendable {
   func find(_ row: UInt64) -> (block: BlockView, index: Int) {
     let place = layout.place(ofRow: row)
     let bytes = UnsafeRawBufferPointer(
-      start: starts[Int(place.block)], count: layout.byteCount)
+      start: UnsafeRawPointer(bitPattern: starts[Int(place.block)]), count: layout.byteCount)
     return (BlockView(layout: layout, number: place.block, bytes: bytes), place.index)
   }
 

@@ -32,14 +32,28 @@ extension EmbeddingStore {
     let configuration = configuration
     var description: SnapshotDescription?
     var isStream = false
-    let rows = try importRows(ImportOptions(existing: options.existing, step: options.step)) {
-      () throws(EmbeddingError) -> RowSource in
+    var opened: SnapshotStream? = try SnapshotStream(path: path)
+    if let delta = opened, delta.description.isDelta {
+      return try importDelta(delta, path, options, progress: progress)
+    }
+    func source() throws(EmbeddingError) -> RowSource {
       if isStream { throw mustBeginAnew(path) }
-      let stream = try SnapshotStream(path: path)
+      let stream = if let opened { opened } else { try SnapshotStream(path: path) }
+      opened = nil
       isStream = stream.totalBytes == nil
       try stream.description.checkFit(configuration, options, file: stream.name)
       description = stream.description
       return rowSource(stream, vectorsOnly: options.vectorsOnly, progress)
+    }
+    let importOptions = ImportOptions(existing: options.existing, step: options.step)
+    let rows: ImportSummary
+    if let table = self as? EmbeddingTable {
+      rows = try table.importRows(
+        importOptions,
+        leadingTo: { description.flatMap { $0.identity(in: configuration, options) } },
+        from: source)
+    } else {
+      rows = try importRows(importOptions, from: source)
     }
     guard let description else { preconditionFailure("an import without its source") }
     return SnapshotImportSummary(rows: rows, description: description)

@@ -30,6 +30,13 @@ extension SnapshotDescription {
     _ configuration: TableConfiguration, _ options: SnapshotImportOptions, file: String
   ) throws(EmbeddingError) {
     try refuseDelta(file: file)
+    try checkRows(configuration, options, file: file)
+  }
+
+  /// Refuses rows that cannot go on in a table of `configuration`.
+  func checkRows(
+    _ configuration: TableConfiguration, _ options: SnapshotImportOptions, file: String
+  ) throws(EmbeddingError) {
     func refuse<T>(_ what: String, _ mine: T, _ theirs: T, _ remedy: String) -> EmbeddingError {
       EmbeddingError(
         .configurationMismatch,
@@ -65,6 +72,19 @@ extension SnapshotDescription {
           + "row; nothing was imported. Import its vectors only (vectorsOnly; --vectors-only), or export with slots."
       )
     }
+  }
+
+  /// The identity of the state that a table without rows gets to by the snapshot; nil where it does
+  /// not become what the exported one was: rows are stored with loss or taken in part, or ids without
+  /// rows read otherwise.
+  func identity(
+    in configuration: TableConfiguration, _ options: SnapshotImportOptions
+  ) -> SnapshotIdentity? {
+    guard !isLossy, includesSlots || slotCount == 0, !options.vectorsOnly,
+      seed == configuration.seed, initializer == configuration.initializer.name,
+      initializerParameters == configuration.initializer.parameters
+    else { return nil }
+    return identity
   }
 
   /// Refuses a delta where a whole table is needed.

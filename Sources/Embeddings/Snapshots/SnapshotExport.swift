@@ -11,7 +11,7 @@ struct SnapshotExport {
   let progress: ((FileProgress) -> Void)?
 
   /// Rows handed to the writer at a time, about.
-  private static let runRows = 32_768
+  static let runRows = 32_768
 
   /// Walks the ids in their order, and has the writer's threads gather the rows. These have ended
   /// when this returns or throws: the writer waits for them.
@@ -72,7 +72,7 @@ struct SnapshotExport {
 ///
 /// `@unchecked Sendable`: it is filled by one thread, and only read once others have it; the ids
 /// are of the memory map, like the blocks (``CommittedBlocks``).
-private final class SnapshotRun: @unchecked Sendable {
+final class SnapshotRun: @unchecked Sendable {
   private let storage: TableStorage
   private let blocks: CommittedBlocks
   private var keys: [UInt64] = []

@@ -1,5 +1,14 @@
 public import Snapshots
 
+/// What a delta begins from.
+public enum SnapshotBase: Sendable, Hashable {
+  /// The state of the last commit up to the end of this step.
+  case step(Int64)
+  /// The state that the snapshot file at this path holds, or that the delta there leads to. The
+  /// delta must have its encoding, and slots where it has them.
+  case snapshot(String)
+}
+
 /// How a table is exported as a snapshot.
 public struct SnapshotExportOptions: Sendable, Hashable {
   /// How the values of vectors are stored; all but ``ValueEncoding/float32`` lose precision.
@@ -7,16 +16,20 @@ public struct SnapshotExportOptions: Sendable, Hashable {
   /// Whether the optimizer slots are written. A snapshot without them is smaller, and serves;
   /// training does not continue from it.
   public var includesSlots: Bool
+  /// What a delta begins from; nil for a full snapshot.
+  public var since: SnapshotBase?
   /// Threads that compress, beside the one that calls; 0 stands for one a processor. The bytes of
   /// the file do not depend on it.
   public var threads: Int
 
   /// Creates options; by default everything is written, exactly.
   public init(
-    encoding: ValueEncoding = .float32, includesSlots: Bool = true, threads: Int = 0
+    encoding: ValueEncoding = .float32, includesSlots: Bool = true, since: SnapshotBase? = nil,
+    threads: Int = 0
   ) {
     self.encoding = encoding
     self.includesSlots = includesSlots
+    self.since = since
     self.threads = threads
   }
 }
@@ -65,10 +78,20 @@ public struct SnapshotImportSummary: Sendable, Hashable {
   public var rows: ImportSummary
   /// What the snapshot is; training goes on after the step of its ``SnapshotDescription/point``.
   public var description: SnapshotDescription
+  /// Rows that a delta deleted.
+  public var deleted: Int
+  /// Whether there was nothing to do, since the table is in the state already that the delta leads
+  /// to.
+  public var wasApplied: Bool
 
   /// Creates a summary.
-  public init(rows: ImportSummary, description: SnapshotDescription) {
+  public init(
+    rows: ImportSummary, description: SnapshotDescription, deleted: Int = 0,
+    wasApplied: Bool = false
+  ) {
     self.rows = rows
     self.description = description
+    self.deleted = deleted
+    self.wasApplied = wasApplied
   }
 }

@@ -27,7 +27,7 @@ extension EmbeddingStore {
   /// One optimizer step for string ids, one gradient each.
   public func update(
     _ ids: [String], gradients: [[Float]], step: Int64, learningRate: Float? = nil,
-    counting: FrequencyCounting = .updates
+    counting: FrequencyCounting = .automatic
   ) throws(EmbeddingError) {
     try update(
       IDColumn(ids), gradients: try flat(gradients), step: step, learningRate: learningRate,
@@ -37,7 +37,7 @@ extension EmbeddingStore {
   /// One optimizer step for Int64 ids, one gradient each.
   public func update(
     _ ids: [Int64], gradients: [[Float]], step: Int64, learningRate: Float? = nil,
-    counting: FrequencyCounting = .updates
+    counting: FrequencyCounting = .automatic
   ) throws(EmbeddingError) {
     try update(
       IDColumn(ids), gradients: try flat(gradients), step: step, learningRate: learningRate,
@@ -47,7 +47,7 @@ extension EmbeddingStore {
   /// One optimizer step; `gradients` is row-major `[n, dimension]`.
   public func update(
     _ ids: IDColumn, gradients: [Float], step: Int64, learningRate: Float? = nil,
-    counting: FrequencyCounting = .updates
+    counting: FrequencyCounting = .automatic
   ) throws(EmbeddingError) {
     try update(
       ids.batch, gradients: gradients.span, step: step, learningRate: learningRate,

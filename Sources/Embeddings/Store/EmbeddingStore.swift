@@ -2,17 +2,22 @@
 public enum LookupMode: Sendable, Hashable {
   /// The store is left as it was: an unseen id reads as its initial vector, and stays unseen.
   case serving
-  /// An unseen id becomes a row that holds its initial vector. Refused by read-only stores.
+  /// An unseen id becomes a row that holds its initial vector; in a table with an admission filter or
+  /// a cutoff it stays unseen until it is updated. Refused by read-only stores.
   case training
 }
 
-/// How much an update adds to the frequency of the rows that it trains.
-public enum FrequencyCounting: Sendable, Hashable {
-  /// One for each distinct id of the batch: "updates seen". The default.
+/// How often a batch counts as a sighting of its ids: what it adds to the frequencies of rows, and, of
+/// ids without a row, to what the table's admission filter has counted.
+public enum FrequencyCounting: UInt8, Sendable, Hashable {
+  /// As the table's configuration says (``TableConfiguration/counting``). The default.
+  case automatic
+  /// One for each distinct id of the batch: "updates seen".
   case updates
   /// One for each occurrence in the batch, duplicates included.
   case occurrences
-  /// Nothing: the batch is not counted.
+  /// Nothing: the batch is not counted. For further epochs over the same examples: ids without a row
+  /// stay where they are on their way to one.
   case none
 }
 
@@ -22,14 +27,21 @@ public struct RowMetadata: Sendable, Hashable {
   public var frequency: UInt64
   /// The step of the last update, or 0 for a row that was never updated.
   public var lastStep: Int64
-  /// Whether the id has a row at all; the other values are 0 where it has none.
+  /// Whether the id has a row that a commit writes; the other values are 0 where it has none, and is
+  /// not on probation.
   public var isPresent: Bool
+  /// Whether the id has a row in memory only, below the cutoff of its table.
+  public var isOnProbation: Bool
 
   /// Creates the metadata of a row.
-  public init(frequency: UInt64 = 0, lastStep: Int64 = 0, isPresent: Bool = false) {
+  public init(
+    frequency: UInt64 = 0, lastStep: Int64 = 0, isPresent: Bool = false,
+    isOnProbation: Bool = false
+  ) {
     self.frequency = frequency
     self.lastStep = lastStep
     self.isPresent = isPresent
+    self.isOnProbation = isOnProbation
   }
 }
 
@@ -65,14 +77,16 @@ public protocol EmbeddingStore: AnyObject, Sendable {
 
   /// Sums the gradients of equal ids and applies one optimizer step to each distinct id.
   ///
-  /// Unseen ids become rows first. The call is all or nothing: when it throws, no row was trained.
+  /// Unseen ids become rows first, unless the table admits only some
+  /// (``TableConfiguration/admission``). The call is all or nothing: when it throws, no row was
+  /// trained.
   ///
   /// - Parameters:
   ///   - ids: `n` ids of the table's type.
   ///   - gradients: `[n, dimension]` floats; NaN and infinity are refused.
   ///   - step: the training step, stored as the rows' `lastStep`.
   ///   - learningRate: this step's learning rate; nil takes the optimizer's own.
-  ///   - counting: what the update adds to the rows' frequency.
+  ///   - counting: how often the batch counts as a sighting of its ids.
   func update(
     _ ids: borrowing IDBatch, gradients: Span<Float>, step: Int64, learningRate: Float?,
     counting: FrequencyCounting
@@ -85,7 +99,8 @@ public protocol EmbeddingStore: AnyObject, Sendable {
 
   /// Adds one to the frequency of a row for every occurrence of its id, and changes nothing else.
   ///
-  /// Unseen ids become rows. For trainers that see more ids than they train on (subsampling).
+  /// Unseen ids become rows, unless the table admits only some. For trainers that see more ids than
+  /// they train on (subsampling).
   func addFrequency(_ ids: borrowing IDBatch) throws(EmbeddingError)
 
   /// Deletes the rows of `ids`; ids without a row are passed over.

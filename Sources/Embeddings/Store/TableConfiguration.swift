@@ -19,6 +19,28 @@ public struct TableConfiguration: Sendable {
   /// it is not part of the table's identity. Other hyper-parameters are, and change by
   /// ``EmbeddingDatabase/setOptimizer(_:of:)``.
   public var optimizer: any Optimizer
+  /// Which ids get a row at all. By default each does when it is first updated.
+  ///
+  /// Until it has a row, an id reads its initial vector, or a shared row, and what it would have
+  /// learned is dropped, or trains the shared row.
+  public var admission: Admission = .none
+  /// Rows live in memory only, on probation, until their frequency reaches the cutoff; the next commit
+  /// then writes them. 0 and 1: every row is written.
+  ///
+  /// A quarter of the memory for cached rows is theirs; where more come, those that were not used for
+  /// the longest time are forgotten, and counted. They are forgotten too when the database is closed.
+  /// With shared rows there are no rows on probation: ids are counted up to the cutoff by the
+  /// admission filter (by an exact counter, if there is no other), and share rows meanwhile.
+  public var cutoff: UInt64 = 0
+  /// How many rows are shared by the ids that have none of their own; 0 for no sharing.
+  ///
+  /// Such an id reads and trains row `hash(id) mod sharedRows` of a table of its own, NAME/shared.
+  /// When it gets its own row, that starts as a copy, slots included: adaptive embedding.
+  public var sharedRows = 0
+  /// How often a batch counts as a sighting of its ids, where a call does not say. `.automatic` stands
+  /// for `.occurrences` in a table with an admission filter or a cutoff, which is what DeepRec's
+  /// filters count, and else for `.updates`.
+  public var counting = FrequencyCounting.automatic
 
   /// The largest dimension of a table.
   public static let maximumDimension = 8_192
@@ -53,6 +75,7 @@ public struct TableConfiguration: Sendable {
         "Optimizer \(optimizer.name) asks for \(slotCount) slots a row; "
           + "at most \(Self.maximumSlotCount) are possible.")
     }
+    try validateAdmission()
   }
 
   /// The first difference to `stored` that matters, with both values, or nil.
@@ -75,6 +98,14 @@ public struct TableConfiguration: Sendable {
     let mine = optimizer.summary
     let theirs = stored.optimizer.summary
     if mine != theirs { return differ("optimizer", mine, theirs) }
+    if admission != stored.admission {
+      return differ("admission", admission.summary, stored.admission.summary)
+    }
+    if cutoff != stored.cutoff { return differ("cutoff", cutoff, stored.cutoff) }
+    if sharedRows != stored.sharedRows {
+      return differ("shared rows", sharedRows, stored.sharedRows)
+    }
+    if counting != stored.counting { return differ("counting", counting, stored.counting) }
     return nil
   }
 }

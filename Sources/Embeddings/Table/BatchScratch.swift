@@ -17,6 +17,12 @@ final class BatchScratch {
   private(set) var starts: [Int] = []
   /// Batch positions of ids that are not in the cache.
   private(set) var misses = MissList(capacity: 1)
+  /// The ids that have no row, of a table that gives rows to some only.
+  var absent = AbsentIDs()
+  /// Batch positions of ids that read shared rows.
+  private(set) var sharing = MissList(capacity: 1)
+  /// The ids of the batch.
+  private(set) var count = 0
   /// How many rows were read but found no room in the cache.
   var uncached = 0
   /// Whether an id is to become a row.
@@ -40,6 +46,7 @@ final class BatchScratch {
     orderedHashes.deallocate()
     slots.deallocate()
     misses.deallocate()
+    sharing.deallocate()
   }
 
   private func grow(_ count: Int) {
@@ -49,19 +56,23 @@ final class BatchScratch {
     orderedHashes.deallocate()
     slots.deallocate()
     misses.deallocate()
+    sharing.deallocate()
     capacity = max(count, capacity * 2)
     hashes = .allocate(capacity: capacity)
     order = .allocate(capacity: capacity)
     orderedHashes = .allocate(capacity: capacity)
     slots = .allocate(capacity: capacity)
     misses = MissList(capacity: capacity)
+    sharing = MissList(capacity: capacity)
   }
 
   /// Hashes the ids and groups them by shard.
   func group(_ ids: UnsafeIDs, in cache: RowCache) {
     let count = ids.count
     grow(count)
+    self.count = count
     misses.removeAll()
+    sharing.removeAll()
     uncached = 0
     hasAbsent = false
     let shardCount = cache.shards.count

@@ -31,11 +31,11 @@ struct DistinctRows: ~Copyable {
   /// Collects the rows that a shard has of a batch.
   ///
   /// - Parameters:
-  ///   - range: the shard's part of `order`, batch positions, all of which have slots.
-  ///   - batchGradients: row-major, in batch order.
+  ///   - range: the shard's part of `order`, batch positions; those without a slot are passed over.
+  ///   - batchGradients: row-major, in batch order; nil where rows are only counted.
   mutating func collect(
     _ range: Range<Int>, of order: UnsafePointer<UInt32>, slots found: UnsafePointer<FoundSlot>,
-    in shard: borrowing RowShard, gradients batchGradients: UnsafePointer<Float>
+    in shard: borrowing RowShard, gradients batchGradients: UnsafePointer<Float>?
   ) {
     begin(atMost: range.count)
     let dimension = shard.layout.dimension
@@ -46,21 +46,23 @@ struct DistinctRows: ~Copyable {
     for k in range {
       let i = Int(order[k])
       let slot = found[i].slot
-      let gradient = batchGradients + i &* dimension
+      if slot < 0 { continue }
       var place = Int((UInt32(truncatingIfNeeded: slot) &* 0x9E37_79B9) >> 8) & mask
       while true {
         let entry = Int(table[place])
         if entry == 0 {
           table[place] = UInt32(truncatingIfNeeded: count &+ 1)
           rows[count] = shard.floats(slot)
-          gradients[count] = gradient
+          gradients[count] =
+            batchGradients.map { $0 + i &* dimension } ?? UnsafePointer(rows[count])
           slots[count] = Int32(truncatingIfNeeded: slot)
           occurrences[count] = 1
           count &+= 1
           break
         }
         if Int(slots[entry &- 1]) == slot {
-          sum(entry &- 1, gradient, dimension)
+          occurrences[entry &- 1] &+= 1
+          if let batchGradients { sum(entry &- 1, batchGradients + i &* dimension, dimension) }
           break
         }
         place = (place &+ 1) & mask
@@ -96,7 +98,6 @@ struct DistinctRows: ~Copyable {
   private mutating func sum(
     _ position: Int, _ gradient: UnsafePointer<Float>, _ dimension: Int
   ) {
-    occurrences[position] += 1
     if occurrences[position] == 2 {
       let memory = addSum(dimension)
       memory.update(from: gradients[position], count: dimension)

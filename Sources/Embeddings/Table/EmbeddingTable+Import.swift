@@ -1,4 +1,5 @@
 import LMDB
+import Snapshots
 public import StorageBase
 import Synchronization
 
@@ -24,51 +25,55 @@ extension EmbeddingTable {
     try importRows(options, limits: ImportLimits(), from: makeSource)
   }
 
+  /// - Parameter identity: the state that the rows make of a table without any, if it is known once
+  ///   the source has come to its end.
   @discardableResult
   func importRows(
-    _ options: ImportOptions, limits: ImportLimits,
+    _ options: ImportOptions, limits: ImportLimits = ImportLimits(),
+    leadingTo identity: () -> SnapshotIdentity? = { nil },
     from makeSource: () throws(EmbeddingError) -> RowSource
   ) throws(EmbeddingError) -> ImportSummary {
     try database.checkWritable("import")
     return try database.alone { () throws(EmbeddingError) in
       try database.commitAlone(as: database.state.withLock { $0.live })
       let (summary, record) = try database.writeTable(core) {
-        (transaction, record) throws(EmbeddingError) in
+        (transaction, record, stamp) throws(EmbeddingError) in
         var importer = try TableImport(
-          table: core, record: record, options: options, limits: limits, in: transaction)
-        return try importer.run(try makeSource(), in: transaction)
+          table: core, record: record, stamp: stamp, options: options, limits: limits,
+          in: transaction)
+        try importer.run(try makeSource(), in: transaction)
+        return try importer.finish(identity: identity(), in: transaction)
       }
       // The cache holds only rows that were committed, some of which have changed.
-      cache.counts.setRows(record.rowCount)
       cache.removeAll()
-      core.locations.removeAll()
-      core.state.withLock { $0.record = record }
-      core.sampler.invalidate()
+      core.takeOver(record)
       return summary
     }
   }
 }
 
 extension EmbeddingDatabase {
-  /// Runs a write transaction that changes the rows of one table, at the current point of training;
-  /// the caller has the gate to itself, and nothing waits for a commit.
+  /// Runs a write transaction that changes one table, at the current point of training, and is the
+  /// commit that `body` is told of. `body` takes what it changes down with a ``ChangeRecorder``. The
+  /// caller has the gate to itself, and nothing waits for a commit.
   func writeTable<R>(
     _ table: TableCore,
     _ body: (
-      borrowing WriteTransaction, TableRecord
+      borrowing WriteTransaction, TableRecord, CommitStamp
     ) throws(EmbeddingError) -> (R, TableRecord)
   ) throws(EmbeddingError) -> (R, TableRecord) {
     let before = table.state.withLock { $0.record }
     var record = state.withLock { $0.record }
     let previous = record.generation
     record.generation += 1
+    let stamp = CommitStamp(generation: record.generation, point: record.point)
     let tables = openTables.withLock { Array($0.values) }
     var number: UInt64 = 0
     let result = try environment.write {
       (transaction) throws(EmbeddingError) -> (R, TableRecord) in
       number = transaction.id
       try checkGeneration(previous, in: transaction)
-      let result = try body(transaction, before)
+      let result = try body(transaction, before, stamp)
       try Self.put(
         result.1.encode(), under: TableRecord.key(table.storage.name), in: meta, transaction)
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)

@@ -23,13 +23,17 @@ extension EmbeddingTable {
     }
   }
 
-  private func lookup(
+  func lookup(
     _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>,
     mode: LookupMode
   ) throws(EmbeddingError) -> BatchOutcome {
     let dimension = storage.layout.dimension
     var hasRoom = true
     let (misses, slots) = (scratch.misses, scratch.slots)
+    // Where ids have to earn their rows, a lookup makes none.
+    let isTraining = mode == .training
+    let mode = core.admission == nil ? mode : .serving
+    let sharing = shared == nil ? nil : scratch.sharing
     if database.isReadOnly {
       for i in 0..<ids.count { scratch.misses.append(i) }
     } else {
@@ -48,7 +52,7 @@ extension EmbeddingTable {
                 return
               }
               guard mode == .training else {
-                self.initialVector(target, key: key.key)
+                self.readAbsent(i, key.key, target, sharing)
                 return
               }
               // To make room, a row may be evicted that is yet to be copied.
@@ -60,6 +64,10 @@ extension EmbeddingTable {
               }
             }
             self.use(slot, i, &rows, slots, scratch, mode: mode)
+            if let sharing, rows.header(slot).pointee.flags.contains(.deleted) {
+              sharing.append(i)
+              return
+            }
             copies.add(rows.floats(slot), to: target)
           }
         }
@@ -68,14 +76,26 @@ extension EmbeddingTable {
     guard hasRoom else { return .needsCommit }
     if !scratch.misses.isEmpty {
       if mode == .serving {
-        try serveVectors(ids, scratch, into: output)
-        return .done
+        try serveVectors(ids, scratch, into: output, isTraining: isTraining)
+      } else {
+        let outcome = try fetchVectors(ids, scratch, into: output)
+        guard outcome == .done else { return outcome }
       }
-      let outcome = try fetchVectors(ids, scratch, into: output)
-      guard outcome == .done else { return outcome }
+    }
+    if let shared, let admission = core.admission, !scratch.sharing.isEmpty {
+      return try readShared(
+        scratch.sharing.positions, scratch, admission, from: shared, into: output)
     }
     createAbsent(scratch)
     return .done
+  }
+
+  /// Reads an id without a row: its initial vector, or later, with the others, a shared row.
+  @inline(__always)
+  private func readAbsent(
+    _ position: Int, _ key: UInt64, _ target: UnsafeMutablePointer<Float>, _ sharing: MissList?
+  ) {
+    if let sharing { sharing.append(position) } else { initialVector(target, key: key) }
   }
 
   /// Looks up the misses of a batch for training: they become cached rows.
@@ -105,12 +125,16 @@ extension EmbeddingTable {
 
   /// Looks up the misses of a batch for serving: a row that is not to enter the cache is copied
   /// without a lock, as it stood when it was not found there.
+  ///
+  /// - Parameter isTraining: whether the rows will be trained next, and should all enter.
   private func serveVectors(
-    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>,
+    isTraining: Bool
   ) throws(EmbeddingError) {
     let dimension = storage.layout.dimension
     let isCached = !database.isReadOnly
-    let doorkeeper = isCached && !cache.canGrow ? core.doorkeeper() : nil
+    let doorkeeper = isCached && !isTraining && !cache.canGrow ? core.doorkeeper() : nil
+    let sharing = shared == nil ? nil : scratch.sharing
     let hashes = scratch.hashes
     _ = try forEachStored(ids, scratch, prefetching: 4 * dimension) { i, stored in
       let target = output + i * dimension
@@ -118,7 +142,7 @@ extension EmbeddingTable {
         stored.block.copyVector(stored.index, to: target)
         guard isCached, doorkeeper?.admits(hashes[i]) ?? true else { return true }
       } else if !isCached {
-        initialVector(target, key: scratch.key(i, of: ids).key)
+        readAbsent(i, scratch.key(i, of: ids).key, target, sharing)
         return true
       }
       let key = scratch.key(i, of: ids)
@@ -129,10 +153,10 @@ extension EmbeddingTable {
           slot = insert(key, stored, &rows)
           if slot < 0 { scratch.uncached += 1 }
         }
-        if slot >= 0 {
+        if slot >= 0, sharing == nil || !rows.header(slot).pointee.flags.contains(.deleted) {
           copy(slot, i, &rows, scratch, to: target, mode: .serving)
-        } else if stored == nil {
-          initialVector(target, key: key.key)
+        } else if slot >= 0 || stored == nil {
+          readAbsent(i, key.key, target, sharing)
         }
       }
       return true
@@ -191,11 +215,14 @@ extension EmbeddingTable {
         return try fetch(ids, scratch, floatBytes: 0) { rows, i, _, slot, stored in
           if slot >= 0 && !isReadOnly {
             let counts = rows.counts(slot)
+            let flags = rows.header(slot).pointee.flags
             output[i] =
-              rows.header(slot).pointee.flags.contains(.deleted)
+              flags.contains(.deleted)
               ? RowMetadata()
               : RowMetadata(
-                frequency: counts.frequency, lastStep: counts.lastStep, isPresent: true)
+                frequency: counts.frequency, lastStep: counts.lastStep,
+                isPresent: !flags.contains(.probation),
+                isOnProbation: flags.contains(.probation))
           } else if let stored {
             output[i] = RowMetadata(
               frequency: stored.block.frequency(stored.index),

@@ -14,7 +14,7 @@ extension EmbeddingTable {
   enum Absent {
     /// They become rows.
     case create
-    /// They are left alone; their slot is -1.
+    /// They are left alone; their slot is -1. Rows on probation have one.
     case skip
   }
 
@@ -75,16 +75,17 @@ extension EmbeddingTable {
     _ slots: UnsafeMutablePointer<FoundSlot>, _ scratch: BatchScratch, absent: Absent
   ) {
     let flags = rows.header(slot).pointee.flags
-    let isAbsent = flags.contains(.deleted)
+    let isAbsent = !flags.isDisjoint(with: .unwritten)
+    if !flags.contains(.referenced) { rows.header(slot).pointee.flags.insert(.referenced) }
     if isAbsent {
       guard absent == .create else {
-        slots[position] = .none
+        // A row on probation is trained, but no commit writes it.
+        slots[position] = flags.contains(.deleted) ? .none : FoundSlot(slot, isAbsent: false)
         return
       }
       scratch.hasAbsent = true
     }
     slots[position] = FoundSlot(slot, isAbsent: isAbsent)
-    if !flags.contains(.referenced) { rows.header(slot).pointee.flags.insert(.referenced) }
     rows.markDirty(slot)
   }
 
@@ -96,11 +97,15 @@ extension EmbeddingTable {
       for k in range {
         let found = scratch.slots[Int(scratch.order[k])]
         // A duplicate, or another thread, may have been here.
-        guard found.isAbsent, rows.header(found.slot).pointee.flags.contains(.deleted) else {
-          continue
+        guard found.isAbsent else { continue }
+        let flags = rows.header(found.slot).pointee.flags
+        guard !flags.isDisjoint(with: .unwritten) else { continue }
+        if flags.contains(.probation) {
+          rows.promote(found.slot)
+        } else {
+          rows.markDirty(found.slot)
+          rows.header(found.slot).pointee.flags.remove(.deleted)
         }
-        rows.markDirty(found.slot)
-        rows.header(found.slot).pointee.flags.remove(.deleted)
         created += 1
       }
     }

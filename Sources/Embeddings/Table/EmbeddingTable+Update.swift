@@ -16,9 +16,18 @@ extension EmbeddingTable {
     let optimizer = core.state.withLock { $0.optimizer }
     try check(optimizer)
     let learningRate = try checkLearningRate(learningRate, of: optimizer)
+    let counting = counting == .automatic ? core.defaultCounting : counting
     try checkFinite(gradients, dimension: storage.layout.dimension, "The gradient")
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       try database.begin(step: step)
+      if let admission = core.admission {
+        let gradients = gradients.withUnsafeBufferPointer { $0.baseAddress }
+        return try see(
+          ids,
+          Sighting(
+            gradients: gradients, optimizer: optimizer, learningRate: learningRate, step: step,
+            counting: counting), admission)
+      }
       try change(ids, absent: .create) { scratch in
         gradients.withUnsafeBufferPointer { gradients in
           guard let gradients = gradients.baseAddress else { return }
@@ -93,6 +102,13 @@ extension EmbeddingTable {
     try database.checkWritable("add to frequencies")
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       try database.begin()
+      if let admission = core.admission {
+        return try see(
+          ids,
+          Sighting(
+            gradients: nil, optimizer: core.state.withLock { $0.optimizer }, learningRate: 0,
+            step: nil, counting: .occurrences), admission)
+      }
       try change(ids, absent: .create) { scratch in
         forEachShard(scratch) { rows, range in
           for k in range {
@@ -118,11 +134,17 @@ extension EmbeddingTable {
         forEachShard(scratch) { rows, range in
           for k in range {
             let slot = scratch.slots[Int(scratch.order[k])].slot
-            guard slot >= 0, !rows.header(slot).pointee.flags.contains(.deleted) else { continue }
+            guard slot >= 0 else { continue }
+            let flags = rows.header(slot).pointee.flags
+            guard flags.contains(.occupied), !flags.contains(.deleted) else { continue }
             rows.header(slot).pointee.flags.insert(.deleted)
+            if flags.contains(.probation), flags.isDisjoint(with: .held) {
+              rows.remove(slot)
+              continue
+            }
             rows.setCounts(slot, RowCounts())
             initialize(rows.floats(slot), key: rows.header(slot).pointee.key, scratch)
-            deleted += 1
+            if !flags.contains(.probation) { deleted += 1 }
           }
         }
         core.uncommittedRows.subtract(deleted, ordering: .relaxed)
@@ -142,7 +164,7 @@ extension RowShard {
       var counts = counts(slot)
       counts.lastStep = step
       switch counting {
-      case .updates: counts.addFrequency(1)
+      case .automatic, .updates: counts.addFrequency(1)
       case .occurrences: counts.addFrequency(UInt64(distinct.occurrences[position]))
       case .none: break
       }

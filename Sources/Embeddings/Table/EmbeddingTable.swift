@@ -18,10 +18,13 @@ public final class EmbeddingTable: EmbeddingStore {
   let cache: RowCache
   let initializer: Initializer
   let seed: UInt64
+  /// The table that holds the rows shared by ids without one of their own.
+  let shared: EmbeddingTable?
 
   init(_ core: TableCore, of database: EmbeddingDatabase) {
     self.database = database
     self.core = core
+    shared = core.shared.map { EmbeddingTable($0, of: database) }
     storage = core.storage
     cache = core.cache
     initializer = core.initializer
@@ -59,6 +62,12 @@ final class TableCore: Sendable {
   let sampler = SamplerState()
   let initializer: Initializer
   let seed: UInt64
+  /// Decides which ids get rows; nil where all do.
+  let admission: TableAdmission?
+  /// The table that holds the rows shared by ids without one of their own.
+  let shared: TableCore?
+  /// How often a batch counts that does not say.
+  let defaultCounting: FrequencyCounting
 
   /// What changes in the life of a table.
   struct State {
@@ -75,16 +84,19 @@ final class TableCore: Sendable {
   let rowsUnderWay = Atomic<Int>(0)
 
   init(
-    name: String, record: TableRecord, trees: (ids: NamedDatabase, blocks: NamedDatabase),
+    name: String, record: TableRecord, trees: TableTrees, shared: TableCore?,
     budget: CacheBudget, pageSize: Int
   ) throws(EmbeddingError) {
     let configuration = record.configuration
+    self.shared = shared
+    defaultCounting = configuration.defaultCounting
     number = record.number
     initializer = configuration.initializer
     seed = configuration.seed
     storage = TableStorage(
-      name: name, idType: configuration.idType, layout: record.layout, ids: trees.ids,
-      blocks: trees.blocks)
+      name: name, idType: configuration.idType, layout: record.layout,
+      trees: trees)
+    admission = TableAdmission(record, storage: storage)
     locations = RowLocations(record, budget: budget, pageSize: pageSize)
     cache = RowCache(
       record.layout, rowCount: record.rowCount, idType: configuration.idType, budget: budget)

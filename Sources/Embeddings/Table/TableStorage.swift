@@ -1,21 +1,29 @@
 import LMDB
 import StorageBase
 
-/// The two LMDB trees of a table, and how rows are found there.
+/// The LMDB trees of a table, and how rows are found there.
 ///
 /// - `ids`: id -> row number. An Int64 id's key is its bit pattern with the sign bit flipped, so
 ///   that the tree's order is numerical; the value is the row number. A byte-string id's key is its
 ///   XXH3; the value is an ``IDEntries``.
 /// - `blocks`: block number -> block (``BlockLayout``).
+/// - `state`: all else, by regions of its keys (``StateRegion``).
 struct TableStorage: Sendable {
   let name: String
   let idType: IDType
   let layout: BlockLayout
   let ids: NamedDatabase
   let blocks: NamedDatabase
+  let state: NamedDatabase
 
-  static func idsName(_ number: UInt32) -> String { "ids.\(number)" }
-  static func blocksName(_ number: UInt32) -> String { "blocks.\(number)" }
+  init(name: String, idType: IDType, layout: BlockLayout, trees: TableTrees) {
+    self.name = name
+    self.idType = idType
+    self.layout = layout
+    ids = trees.ids
+    blocks = trees.blocks
+    state = trees.state
+  }
 
   static func treeKey(int64 key: UInt64) -> UInt64 { key ^ (1 << 63) }
 
@@ -41,6 +49,15 @@ struct TableStorage: Sendable {
       throw corruption("an id's row number has \(value.count) bytes instead of 8")
     }
     return value.loadUnaligned(as: UInt64.self)
+  }
+
+  /// The bytes of the byte-string id of a row in its entry of the id tree, none for an Int64 id; nil
+  /// where the entry does not name the row.
+  func idBytes(in value: UnsafeRawBufferPointer, ofRow row: UInt64) -> UnsafeRawBufferPointer? {
+    switch idType {
+    case .int64: UnsafeRawBufferPointer(start: nil, count: 0)
+    case .bytes: IDEntries(value: value).first { $0.row == row }?.bytes
+    }
   }
 
   /// Block `number`, which must be there. Its checksum is not checked.

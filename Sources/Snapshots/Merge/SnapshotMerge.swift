@@ -74,10 +74,12 @@ package enum SnapshotMerge {
         .configurationMismatch,
         "\(delta.path) does not belong to \(last.path): \(difference).")
     }
-    if to.state == from.state {
+    // Commits of other tables move the point on, and leave the identity as it is.
+    let isReached = to.identity == from.identity && to.point.precedes(orEquals: from.point)
+    if to.state == from.state || isReached {
       return "\(delta.path) leads to \(to.state), which is reached already: nothing to do."
     }
-    guard base == from.state else {
+    guard base.identity == from.identity else {
       throw EmbeddingError(
         .configurationMismatch,
         "\(delta.path) applies to \(base) and leads to \(to.state), but \(last.path) is or leads to "
@@ -130,7 +132,7 @@ package enum SnapshotMerge {
 extension SnapshotDescription {
   /// What keeps a snapshot from being merged with one of `other`, or nil. Optimizers may change
   /// their hyper-parameters from commit to commit.
-  func difference(from other: SnapshotDescription) -> String? {
+  package func difference(from other: SnapshotDescription) -> String? {
     func differ<T: Equatable>(_ what: String, _ mine: T, _ theirs: T) -> String? {
       mine == theirs ? nil : "its \(what) is \(mine), not \(theirs)"
     }

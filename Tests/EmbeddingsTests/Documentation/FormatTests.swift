@@ -4,7 +4,7 @@ import StorageBase
 import TestSupport
 import Testing
 
-/// What `Formats.md` says of the bytes of format version 1, checked with literal offsets: these tests
+/// What `Formats.md` says of the bytes of format version 2, checked with literal offsets: these tests
 /// may not change as long as the version does not.
 @Suite struct FormatTests {
   let directory = TemporaryDirectory()
@@ -28,7 +28,7 @@ import Testing
       let record = try stored.record("database")
       #expect(record.count == 48)
       #expect(record[0..<8] == [0x89, 0x45, 0x4D, 0x42, 0x44, 0x42, 0x31, 0x00])
-      #expect(record.load(8, UInt32.self) == 1)
+      #expect(record.load(8, UInt32.self) == 2)
       #expect(record.load(12, UInt32.self) == 2, "the number of the next table")
       #expect(record.load(24, Int64.self) == 7)
       #expect(record.load(32, UInt64.self) == 0)
@@ -52,7 +52,11 @@ import Testing
       #expect(record.load(17, UInt64.self) == 5)
       #expect(record.load(25, UInt64.self) == 2)
       #expect(record.load(33, UInt64.self) == 2)
-      var rest = Array(record[41...].dropLast(8))[...]
+      #expect(record.load(57, UInt64.self) == 1, "the generation of the last change")
+      #expect(record.load(65, UInt64.self) == 0, "the oldest that a delta can begin from")
+      #expect(record.load(73, UInt64.self) == 2, "commits in the log")
+      #expect(record.load(81, UInt64.self) == 0, "deleted ids that are kept")
+      var rest = Array(record[89...].dropLast(8))[...]
       #expect(rest.string() == "uniform")
       #expect(rest.parameters() == ["low = -1.0", "high = 1.0"])
       #expect(rest.string() == "adagrad")
@@ -94,23 +98,61 @@ import Testing
       try table.update([9, -1], gradients: [[0, 0, 0], [4, 5, 6]], step: 7)
     } _: { stored in
       let block = try stored.value(of: 0, in: "blocks.1")
-      let rows = (4096 - 16 - 8) / (24 + 4 * (3 + 3))
+      let rows = (4096 - 16 - 8) / (32 + 4 * (3 + 3))
       #expect(block.count == 4080)
-      #expect(block.load(8, Int64.self) == 9)
-      #expect(block.load(16, Int64.self) == -1)
-      let frequencies = 8 + 8 * rows
+      #expect(block.load(8, UInt64.self) == 1, "the generation of the commit")
+      #expect(block.load(16, UInt64.self) == 1)
+      let keys = 8 + 8 * rows
+      #expect(block.load(keys, Int64.self) == 9)
+      #expect(block.load(keys + 8, Int64.self) == -1)
+      let frequencies = 8 + 16 * rows
       #expect(block.load(frequencies, UInt64.self) == 2)
       #expect(block.load(frequencies + 8, UInt64.self) == 1)
-      let lastSteps = 8 + 16 * rows
+      let lastSteps = 8 + 24 * rows
       #expect(block.load(lastSteps, Int64.self) == 7)
-      let vectors = 8 + 24 * rows
+      let vectors = 8 + 32 * rows
       #expect(block.load(vectors + 12, Float32Bits.self) == Float(-4).bitPattern)
       let slots = vectors + 4 * 3 * rows
       #expect(block.load(slots + 12, Float32Bits.self) == Float(4).bitPattern)
       #expect(block[(slots + 24)...].allSatisfy { $0 == 0 })
+      let content = Array(block[keys...]).withUnsafeBytes { xxh3($0, seed: 0) }
       #expect(
-        block.load(0, UInt64.self) == Array(block[8...]).withUnsafeBytes { xxh3($0, seed: 0) })
+        block.load(0, UInt64.self)
+          == Array(block[8..<keys]).withUnsafeBytes { xxh3($0, seed: content) })
     }
+  }
+
+  @Test func stateTreeHasItsRegionsAtTheirKeys() throws {
+    try stored(TableConfiguration(dimension: 2, idType: .int64, optimizer: .sgd())) { table in
+      try table.update([3, -4], gradients: [[1, 1], [1, 1]], step: 6)
+      try table.database.commit(step: 6)
+      try table.delete([-4])
+    } _: { stored in
+      for region: UInt64 in [0, 1] {
+        let page = try stored.value(of: region << 56, in: "state.1")
+        #expect(page.count == 4080)
+        #expect(page.load(8, UInt64.self) == 2, "block, or page, 0 was changed by commit 2")
+        #expect(page[16...].allSatisfy { $0 == 0 })
+        #expect(page.load(0, UInt64.self) == checksum(page[8...], key: region << 56))
+      }
+      let record = try stored.record("table:t")
+      let commit = try stored.value(of: 2 << 56 | 2, in: "state.1")
+      #expect(commit.count == 48)
+      #expect(commit.load(0, Int64.self) == 7)
+      #expect(commit.load(8, UInt64.self) == 0)
+      #expect(commit[16..<32] == record[41..<57], "the identity")
+      #expect(commit.load(32, UInt64.self) == 1, "a deleted id")
+      #expect(commit.load(40, UInt64.self) == checksum(commit[..<40], key: 2 << 56 | 2))
+      let key: UInt64 = 3 << 56 | 2 << 16
+      let chunk = try stored.value(of: key, in: "state.1")
+      #expect(chunk.count == 16)
+      #expect(chunk.load(8, UInt64.self) == UInt64(bitPattern: -4) ^ (1 << 63))
+      #expect(chunk.load(0, UInt64.self) == checksum(chunk[8...], key: key))
+    }
+  }
+
+  private func checksum(_ bytes: ArraySlice<UInt8>, key: UInt64) -> UInt64 {
+    Array(bytes).withUnsafeBytes { xxh3($0, seed: key) }
   }
 }
 

@@ -14,15 +14,15 @@ import Testing
     try words.assign(["new", "w3"], vectors: [row(64, 2), row(64, 3)])
 
     let report = try database.statistics()
-    #expect(report.path == directory.path && report.formatVersion == 1)
+    #expect(report.path == directory.path && report.formatVersion == 2)
     #expect(report.lastCommit == CommitPoint(step: 12))
     #expect(report.tables.map(\.name) == ["empty", "words"])
-    #expect(report.tables[0].rows == 0 && report.tables[0].bytesOnDisk == 0)
+    #expect(report.tables[0].rows == 0 && report.tables[0].bytesOnDisk == 4096)
     let table = report.tables[1]
     #expect(table.rows == 1000 && table.uncommittedRows == 2 && table.cachedRows >= 2)
     #expect(table.configuration.dimension == 64)
-    #expect(table.rowsPerBlock * (24 + 4 * 64) <= table.blockSize)
-    #expect(table.blockBytes >= 1000 * (24 + 4 * 64) && table.idBytes >= 1000 * 20)
+    #expect(table.rowsPerBlock * (32 + 4 * 64) <= table.blockSize)
+    #expect(table.blockBytes >= 1000 * (32 + 4 * 64) && table.idBytes >= 1000 * 20)
     #expect(table.cachedBytes > 0 && report.cachedBytes <= report.cacheBudget)
     #expect(report.uncommittedBytes > 0)
 

@@ -18,7 +18,7 @@ import Testing
     let path = directory.path + "/data.mdb"
     let content = try [UInt8](Data(contentsOf: URL(filePath: path)))
     let layout = LMDBPages(content)
-    #expect(Set(layout.places.map(\.tree)).count == 5)
+    #expect(Set(layout.places.map(\.tree)).count == 7)
 
     let database = try EmbeddingDatabase(at: directory.path, options: .readOnly)
     #expect(try database.verify().isIntact)

@@ -44,7 +44,8 @@ extension ModelRun {
     if random.oneIn(8) { step += 1 }
     let gradients = random.floats(ids.count * models[t].live.configuration.dimension)
     let rate: Float? = random.oneIn(4) ? 0.25 : nil
-    let counting = [FrequencyCounting.updates, .occurrences, .none].randomElement(using: &random)!
+    let counting = [FrequencyCounting.automatic, .updates, .occurrences, .none].randomElement(
+      using: &random)!
     try tables[t].update(
       column(t, ids), gradients: gradients, step: step, learningRate: rate, counting: counting)
     begin(step)
@@ -162,6 +163,7 @@ extension ModelRun {
     }
     // Durable at once, with all that was live before it.
     try settle()
+    imported.probation = [:]
     models[t].live = imported
     models[t].committed = imported
     note("import")

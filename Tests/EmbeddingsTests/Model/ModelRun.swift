@@ -42,20 +42,36 @@ final class ModelRun {
   /// What happened how often, to see that the run met everything.
   var tally: [String: Int] = [:]
 
-  init(seed: Int) throws {
+  /// Which tables a run has.
+  enum Kind {
+    /// Every id gets a row; the budget is small.
+    case allAdmitted
+    /// Ids have to be counted before they get a row; the budget is small.
+    case counted
+    /// Rows are on probation too; the budget is so large that none is forgotten, which the model does
+    /// not know of.
+    case onProbation
+  }
+  let kind: Kind
+
+  private var budgets: [Int] {
+    kind == .onProbation ? [32 << 20] : [128 << 10, 192 << 10, 1 << 20]
+  }
+
+  init(seed: Int, _ kind: Kind = .allAdmitted) throws {
     self.seed = seed
+    self.kind = kind
     random = SeededGenerator(seed: UInt64(bitPattern: Int64(seed)))
-    options = EmbeddingDatabase.Options(
-      cacheBudget: [128 << 10, 192 << 10, 1 << 20].randomElement(using: &random)!,
-      durability: .noSync, mapSize: 64 << 10)
-    models = Self.makeModels(&random)
+    options = EmbeddingDatabase.Options(durability: .noSync, mapSize: 64 << 10)
+    models = Self.makeModels(kind, &random)
+    options.cacheBudget = budgets.randomElement(using: &random)!
     try open()
   }
 
-  private static func makeModels(_ random: inout SeededGenerator) -> [Table] {
-    let numbers = TableConfiguration(
+  private static func makeModels(_ kind: Kind, _ random: inout SeededGenerator) -> [Table] {
+    var numbers = TableConfiguration(
       dimension: 5, idType: .int64, seed: 7, optimizer: .adagrad(learningRate: 0.1))
-    let words = TableConfiguration(
+    var words = TableConfiguration(
       dimension: 12, idType: .bytes, initializer: .normal(), optimizer: .sgd(learningRate: 0.5))
     let numberIDs = (0..<2500).map { i in
       EmbeddingID.int64(
@@ -64,6 +80,18 @@ final class ModelRun {
     let wordIDs = (0..<1500).map { i in
       let count = i % 200 == 0 ? 3000 : 1 + i % 40
       return EmbeddingID.bytes((0..<count).map { _ in UInt8.random(in: 0...255, using: &random) })
+    }
+    switch kind {
+    case .allAdmitted: break
+    case .counted:
+      numbers.admission = .counter(threshold: 3)
+      words.cutoff = 4
+      words.sharedRows = 11
+    case .onProbation:
+      numbers.cutoff = 3
+      words.admission = .countingBloomFilter(
+        threshold: 2, expectedIDs: 30_000, falsePositiveRate: 1e-6)
+      words.cutoff = 5
     }
     return [("numbers", numbers, numberIDs), ("words", words, wordIDs)].map { name, what, ids in
       let empty = ReferenceTable(what)
@@ -150,10 +178,13 @@ final class ModelRun {
     try database.close()
     takeCommitted(upTo: lastFix)
     if random.oneIn(4) {
-      options.cacheBudget = [128 << 10, 192 << 10, 1 << 20].randomElement(using: &random)!
+      options.cacheBudget = budgets.randomElement(using: &random)!
     }
     try open()
-    for t in models.indices { models[t].live = models[t].committed }
+    for t in models.indices {
+      models[t].live = models[t].committed
+      models[t].live.probation = [:]
+    }
     live = committed
     openStep = committed.step
     step = max(committed.step, step)

@@ -10,16 +10,17 @@ import Testing
 ///
 /// `EMBEDDING_SEED` repeats a run.
 @Suite struct ModelTests {
-  @Test func randomOperationsMatchADictionary() throws {
+  @Test(arguments: [ModelRun.Kind.allAdmitted, .counted, .onProbation])
+  func randomOperationsMatchADictionary(_ kind: ModelRun.Kind) throws {
     let operations = testSetting("EMBEDDING_OPERATIONS", default: 4_000)
     let seed = testSetting("EMBEDDING_SEED", default: 2026)
-    print("model test: EMBEDDING_SEED=\(seed) EMBEDDING_OPERATIONS=\(operations)")
+    print("model test, \(kind): EMBEDDING_SEED=\(seed) EMBEDDING_OPERATIONS=\(operations)")
     // A fresh database now and then, so that small and growing tables come up often.
     let perRun = 50_000
     var done = 0
     var run = 0
     while done < operations {
-      let model = try ModelRun(seed: seed + run)
+      let model = try ModelRun(seed: seed + run, kind)
       let count = min(perRun, operations - done)
       for i in 0..<count {
         do {
@@ -30,7 +31,7 @@ import Testing
         }
       }
       try model.finish()
-      if run == 0 { print("model test:", model.tally.sorted { $0.key < $1.key }) }
+      if run == 0 { print("model test, \(kind):", model.tally.sorted { $0.key < $1.key }) }
       done += count
       run += 1
     }

@@ -9,12 +9,21 @@ struct Create: ParsableCommand {
       Name and configuration identify a table: a trainer opens it with the same values. To fill a \
       table from a file, 'embstore import --create' makes one that fits.
 
+      An id can be made to earn its row: --admission counts ids before they get one, --cutoff keeps \
+      rows in memory until they were seen often enough, --shared-rows lets ids without a row share \
+      some. Which to take: see the article "Choosing admission" of the documentation.
+
+      A configuration file has the same options, one a line, as 'dimension = 64'; those of the \
+      command line win.
+
       With --json: database, table, configuration.
 
       EXAMPLES:
         embstore create model.emb users --dimension 64 --id-type int64
         embstore create model.emb words -d 50 --optimizer adam --learning-rate 0.01
         embstore create model.emb items -d 32 --initializer normal:0,0.02 --seed 7
+        embstore create ads.emb ids -d 16 --admission counting-bloom:5,100000000
+        embstore create ads.emb queries --config queries.conf --cutoff 3
       """)
 
   @OptionGroup var database: DatabaseArguments
@@ -26,14 +35,18 @@ struct Create: ParsableCommand {
   var idType: IDType = .bytes
   @OptionGroup var start: InitializerArguments
   @OptionGroup(title: "Optimizer") var training: OptimizerArguments
+  @OptionGroup(title: "The life of an id") var life: AdmissionArguments
+  @Option(help: "Read options from a file, one a line.", completion: .file())
+  var config: String?
   @OptionGroup var output: OutputOptions
 
   func validate() throws { _ = try training.make() }
 
   func run() throws {
-    let configuration = TableConfiguration(
+    var configuration = TableConfiguration(
       dimension: dimension, idType: idType, initializer: start.initializer, seed: start.seed,
       optimizer: try training.make())
+    life.apply(to: &configuration)
     // Before the database is made for its sake.
     try configuration.check(name: table)
     let isNew = !database.exists
@@ -80,6 +93,16 @@ extension TableConfiguration {
   /// Such as `dimension 50, bytes ids, uniform(...) of seed 0, adagrad(...)`.
   var shown: String {
     "dimension \(dimension), \(idType) ids, \(initializer) of seed \(seed), \(optimizer.shown)"
+      + (admitsOnlySome ? ", \(shownLife)" : "")
+  }
+
+  /// Such as `admission counter(threshold: 3), cutoff 5, 100 shared rows`.
+  var shownLife: String {
+    var parts: [String] = []
+    if admission != .none { parts.append("admission \(admission.summary)") }
+    if cutoff > 1 { parts.append("cutoff \(cutoff)") }
+    if sharedRows > 0 { parts.append(counted(sharedRows, "shared row")) }
+    return parts.joined(separator: ", ")
   }
 
   /// The configuration for programs.
@@ -100,6 +123,9 @@ extension TableConfiguration {
           [("name", .string(optimizer.name)), ("learningRate", .float(optimizer.learningRate))]
             + members(optimizer.hyperparameters))
       ),
+      ("admission", .string(admission.summary)), ("cutoff", .unsigned(cutoff)),
+      ("shared_rows", .integer(sharedRows)),
+      ("counting", .string(counting.defaultValueDescription)),
     ])
   }
 }

@@ -42,6 +42,7 @@ struct StatJSON {
       ("name", .string(table.name)), ("rows", .integer(table.rows)),
       ("total_frequency", .unsigned(table.totalFrequency)),
       ("id_bytes", .integer(table.idBytes)), ("row_bytes", .integer(table.blockBytes)),
+      ("state_bytes", .integer(table.stateBytes)),
       ("rows_per_block", .integer(table.rowsPerBlock)), ("block_bytes", .integer(table.blockSize)),
       ("configuration", table.configuration.json),
     ]

@@ -62,7 +62,7 @@ struct StatText {
         (
           "on disk",
           "\(byteText(table.bytesOnDisk)): rows \(byteText(table.blockBytes)), ids "
-            + "\(byteText(table.idBytes))\(perRow)"
+            + "\(byteText(table.idBytes)), for deltas \(byteText(table.stateBytes))\(perRow)"
         ),
         ("blocks", "of \(byteText(table.blockSize)), \(counted(table.rowsPerBlock, "row")) each"),
       ], indent: "  ")

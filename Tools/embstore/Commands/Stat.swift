@@ -12,7 +12,7 @@ struct Stat: ParsableCommand {
       With --json: database, format_version, step, batches, commits, storage (file_bytes, \
       page_bytes, used_pages, free_pages, map_bytes, last_transaction, readers with process and \
       lag, maximum_readers, oldest_reader_lag, lmdb_version, lmdb_warning) and tables (name, rows, \
-      total_frequency, id_bytes, row_bytes, rows_per_block, block_bytes, configuration, and unless \
+      total_frequency, id_bytes, row_bytes, state_bytes, rows_per_block, block_bytes, configuration, and unless \
       --quick non_finite_rows, frequency and norm, each with minimum, mean, maximum and a \
       histogram: bins with their rows, from one value to another, or through it).
 
