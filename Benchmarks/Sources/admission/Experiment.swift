@@ -26,8 +26,8 @@ struct Outcome {
   /// Bytes of the pages that hold the rows and the way to them.
   var rowBytes = 0
   var sharedBytes = 0
-  /// Bytes of the pages that hold the state of the filters.
-  var filterBytes = 0
+  /// Bytes of the pages that hold the state of the filters, and what deltas need.
+  var stateBytes = 0
   /// Bytes of the whole database, compacted.
   var fileBytes = 0
   /// Seconds of training, commits included; and of processor time.
@@ -61,7 +61,8 @@ extension Experiment {
     for table in try database.statistics().tables {
       if tables.contains(table.name) {
         outcome.rows += table.rows
-        outcome.rowBytes += table.bytesOnDisk
+        outcome.rowBytes += table.idBytes + table.blockBytes
+        outcome.stateBytes += table.stateBytes
       } else if tables.contains(where: { table.name == $0 + "/shared" }) {
         outcome.sharedRows += table.rows
         outcome.sharedBytes += table.bytesOnDisk

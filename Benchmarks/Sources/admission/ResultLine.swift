@@ -17,7 +17,7 @@ struct ResultLine {
     add("shared_rows", "\(outcome.sharedRows)")
     add("row_bytes", "\(outcome.rowBytes)")
     add("shared_bytes", "\(outcome.sharedBytes)")
-    add("filter_bytes", "\(outcome.filterBytes)")
+    add("state_bytes", "\(outcome.stateBytes)")
     add("file_bytes", "\(outcome.fileBytes)")
     add("train_s", decimal(outcome.seconds))
     add("train_cpu_s", decimal(outcome.processorSeconds))

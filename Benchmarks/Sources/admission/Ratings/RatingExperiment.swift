@@ -15,7 +15,7 @@ struct RatingExperiment: Experiment {
     var epochs = 10
     var batch = 512
     var learningRate: Float = 0.05
-    var penalty: Float = 0.05
+    var penalty: Float = 0.1
   }
 
   let hasCrosses: Bool
