@@ -79,7 +79,7 @@ struct AdmissionEvidence: ParsableCommand {
   }
 
   private func compare(_ experiment: some Experiment, _ seed: UInt64) throws {
-    for variant in Variant.all where self.variant ?? variant.name == variant.name {
+    for variant in experiment.variants where self.variant ?? variant.name == variant.name {
       let outcome = try experiment.run(variant, in: path)
       print(ResultLine(outcome, of: variant, in: experiment, seed: seed).text)
       flush()

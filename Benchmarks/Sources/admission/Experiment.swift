@@ -8,6 +8,8 @@ protocol Experiment: Sendable {
   var idCount: Int { get }
   /// The tables whose configuration varies.
   var tables: [String] { get }
+  /// What is compared.
+  var variants: [Variant] { get }
 
   /// Trains from an empty database, and commits.
   func train(_ database: EmbeddingDatabase, _ variant: Variant) throws(EmbeddingError)

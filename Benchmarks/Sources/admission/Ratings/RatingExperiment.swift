@@ -45,6 +45,7 @@ struct RatingExperiment: Experiment {
   var name: String { hasCrosses ? "crosses" : "movies" }
   var tables: [String] { [name] }
   var idCount: Int { counts.count }
+  var variants: [Variant] { Variant.all }
 
   /// The ids that are seen at least `count` times.
   func ids(seen count: Int) -> Int { counts.values.count { $0 >= count } }

@@ -10,17 +10,18 @@ import Embeddings
 struct WordExperiment: Experiment {
   /// What training depends on, the same for all variants.
   struct Parameters: Sendable {
-    var epochs = 3
-    var batchDocuments = 8
+    var epochs = 5
+    var batchDocuments = 2
     var window = 5
     var negatives = 5
     /// Negatives that the pairs of a batch draw from.
-    var pool = 512
-    var learningRate: Float = 0.05
+    var pool = 1_024
+    var learningRate: Float = 0.1
   }
 
   let name = "words"
   let tables = ["words", "contexts"]
+  let variants = Variant.main
   let parameters: Parameters
   let corpus: Corpus
   let similarities: [(name: String, pairs: WordPairs)]
