@@ -49,9 +49,10 @@ struct Corpus: Sendable {
     }
   }
 
-  /// Frequent words are thinned out as in word2vec.c, from a share of 1/1000 of the text on.
+  /// Frequent words are thinned out as in word2vec.c, from a share of 1/10,000 of the text
+  /// on.
   private static func keepProbability(_ count: Int, of total: Int) -> Double {
-    let expected = 1e-3 * Double(total)
+    let expected = 1e-4 * Double(total)
     let count = Double(max(count, 1))
     return min(1, ((count / expected).squareRoot() + 1) * expected / count)
   }

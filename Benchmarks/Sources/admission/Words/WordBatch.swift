@@ -31,18 +31,20 @@ struct WordBatch {
   mutating func train(
     _ documents: [[Int32]], step: Int64, rate: Float, _ generator: inout Generator
   ) throws(EmbeddingError) {
-    let documents = documents.map { corpus.subsample($0, &generator) }
+    let thinned = documents.map { corpus.subsample($0, &generator) }
     // The words of the documents first: they are rows of both tables, the negatives of one only.
     var distinct: [Int32] = []
-    for document in documents { for word in document { insert(word, &distinct) } }
+    for document in thinned { for word in document { insert(word, &distinct) } }
     let inputCount = distinct.count
     guard inputCount > 0 else { return }
-    var pool: [Int32] = []
+    // Places of words of the batch, as all numbers of words from here on.
+    var pool: [Int] = []
     for _ in 0..<parameters.pool {
       let word = corpus.negative(&generator)
       insert(word, &distinct)
-      pool.append(word)
+      pool.append(Int(places[Int(word)]))
     }
+    let documents = thinned.map { $0.map { places[Int($0)] } }
     let inputIDs = column(distinct[..<inputCount])
     let contextIDs = column(distinct)
     let inputsBefore = Rows(try words.lookup(inputIDs, mode: .training))
@@ -62,23 +64,24 @@ struct WordBatch {
 
   /// Takes one step for each pair, one after the other.
   private func descend(
-    _ documents: [[Int32]], _ pool: [Int32], _ inputs: UnsafeMutablePointer<Rows.Piece>,
+    _ documents: [[Int32]], _ pool: [Int], _ inputs: UnsafeMutablePointer<Rows.Piece>,
     _ outputs: UnsafeMutablePointer<Rows.Piece>, rate: Float, _ generator: inout Generator
   ) {
+    let (window, negatives) = (parameters.window, parameters.negatives)
     var inputStep = Rows([Float](repeating: 0, count: Rows.dimension))
     inputStep.withPieces { inputStep in
-      forEachPair(of: documents, window: parameters.window, &generator) { word, context, generator in
-        let input = inputs + Int(places[word]) * Rows.width
+      forEachPair(of: documents, window: window, &generator) { word, context, generator in
+        let input = inputs + word * Rows.width
         for i in 0..<Rows.width { inputStep[i] = Rows.Piece() }
         SkipGram.step(
           input: input, inputStep: inputStep,
-          context: outputs + Int(places[context]) * Rows.width, isPositive: true, rate: rate)
-        for _ in 0..<parameters.negatives {
-          let negative = Int(pool[generator.number(below: pool.count)])
+          context: outputs + context * Rows.width, isPositive: true, rate: rate)
+        for _ in 0..<negatives {
+          let negative = pool[generator.number(below: pool.count)]
           if negative == context { continue }
           SkipGram.step(
             input: input, inputStep: inputStep,
-            context: outputs + Int(places[negative]) * Rows.width, isPositive: false, rate: rate)
+            context: outputs + negative * Rows.width, isPositive: false, rate: rate)
         }
         for i in 0..<Rows.width { input[i] += inputStep[i] }
       }

@@ -10,8 +10,8 @@ import Embeddings
 struct WordExperiment: Experiment {
   /// What training depends on, the same for all variants.
   struct Parameters: Sendable {
-    var epochs = 5
-    var batchDocuments = 2
+    var epochs = 4
+    var batchDocuments = 4
     var window = 5
     var negatives = 5
     /// Negatives that the pairs of a batch draw from.
