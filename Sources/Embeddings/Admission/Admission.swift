@@ -2,9 +2,9 @@ public import StorageBase
 
 /// Which ids a table gives a row: those seen often enough.
 ///
-/// Most ids of a stream are seen once or twice. An id that an update names, and that has no row yet,
-/// is counted; it gets a row when its sightings, with those of this batch, reach the threshold.
-/// Before that a lookup gives its initial vector, and its gradients are dropped.
+/// Most ids of a stream are seen once or twice. An id that an update names, and that has no row
+/// yet, is counted; it gets a row when its sightings, with those of this batch, reach the
+/// threshold. Before that a lookup gives its initial vector, and its gradients are dropped.
 ///
 /// **What counts as a sighting**: an id counts as often as it occurs in a batch, so that two
 /// occurrences in one batch reach a threshold of 2. That is what DeepRec does: `embedding_lookup`
@@ -12,11 +12,12 @@ public import StorageBase
 /// `frequency + count >= filter_freq` (`LookupOrCreateKey` in `counter_filter_policy.h` and
 /// `bloom_filter_policy.h`).
 ///
-/// **Memory**: ``counter(threshold:)`` takes 16 to 24 bytes for each id ever seen. The Bloom filters
-/// take memory for the ids expected, at a rate of 0.01 about 1.6 bytes an id for
+/// **Memory**: ``counter(threshold:)`` takes 16 to 24 bytes for each id ever seen. The Bloom
+/// filters take memory for the ids expected, at a rate of 0.01 about 1.5 bytes an id for
 /// ``bloomFilter(expectedIDs:falsePositiveRate:)``, and for counters of 4 bits (thresholds to 15)
-/// about 8, of 8 bits (to 255) about 20, of 16 bits about 40: with thresholds above 15 the exact
-/// counter is the smaller one. ``probabilistic(threshold:)`` takes none.
+/// about 7, of 8 bits (to 255) about 16, of 16 bits about 32: with thresholds above 255 the exact
+/// counter is the smaller one. ``probabilistic(threshold:)`` takes none. Every id that was counted
+/// adds 12 bytes until the next commit has ended.
 ///
 ///     let admission: Admission = .countingBloomFilter(threshold: 3, expectedIDs: 10_000_000)
 public enum Admission: Sendable, Hashable {
@@ -40,13 +41,13 @@ public enum Admission: Sendable, Hashable {
   /// ``bloomFilter(expectedIDs:falsePositiveRate:)`` does.
   case countingBloomFilter(threshold: Int, expectedIDs: Int, falsePositiveRate: Double)
 
-  /// Admits on sighting number `threshold`, exactly: keeps the count of every id ever seen, admitted
-  /// or not (DeepRec's `CounterFilter`).
+  /// Admits on sighting number `threshold`, exactly: keeps the count of every id ever seen,
+  /// admitted or not (DeepRec's `CounterFilter`).
   case counter(threshold: Int)
 
   /// Admits by chance, and remembers nothing: an id that occurs `c` times in a batch with
-  /// probability `1 - (1-p)^c`, `p = 1 - 0.05^(1/threshold)`, so that 95 of 100 ids have a row after
-  /// `threshold` sightings (Monolith's `ProbabilisticFilter`, with equal probabilities).
+  /// probability `1 - (1-p)^c`, `p = 1 - 0.05^(1/threshold)`, so that 95 of 100 ids have a row
+  /// after `threshold` sightings (Monolith's `ProbabilisticFilter`, with equal probabilities).
   case probabilistic(threshold: Int)
 
   /// ``bloomFilter(expectedIDs:falsePositiveRate:)`` with the rate 0.01.
@@ -68,6 +69,14 @@ public enum Admission: Sendable, Hashable {
     case .countingBloomFilter(let threshold, _, _), .counter(let threshold),
       .probabilistic(let threshold):
       threshold
+    }
+  }
+
+  /// The number of ids that a Bloom filter is made for; nil for other kinds.
+  public var expectedIDs: Int? {
+    switch self {
+    case .bloomFilter(let ids, _), .countingBloomFilter(_, let ids, _): ids
+    case .none, .counter, .probabilistic: nil
     }
   }
 

@@ -113,8 +113,8 @@ final class AdmissionFilter: @unchecked Sendable {
     return isOver || sum >= threshold
   }
 
-  /// Counts `times` sightings of an id; returns how many there are now, to the threshold at most. An
-  /// id is admitted where they reach it.
+  /// Counts `times` sightings of an id; returns how many there are now, to the threshold at most.
+  /// An id is admitted where they reach it.
   @discardableResult
   @inline(__always)
   func count(_ hash: UInt64, times: UInt32) -> UInt32 {

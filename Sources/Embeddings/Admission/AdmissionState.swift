@@ -1,13 +1,13 @@
 import LMDB
 import StorageBase
 
-/// A filter's state as a stream of chunks, for snapshots: the same bytes for the same state, however
-/// it is divided into partitions and journal.
+/// A filter's state as a stream of chunks, for snapshots: the same bytes for the same state,
+/// however it is divided into partitions and journal.
 ///
-/// The first chunk is the format of the filter, sealed. Each of the others begins with a place (u64),
-/// followed by counts and payload as in `FilterPartition`: for a Bloom filter its partitions in
-/// order, every one of them; for an exact counter the entries of each stripe that has some, up to
-/// 2,730 in a chunk.
+/// The first chunk is the format of the filter, sealed. Each of the others begins with a place
+/// (u64), followed by counts and payload as in `FilterPartition`: for a Bloom filter its partitions
+/// in order, every one of them; for an exact counter the entries of each stripe that has some, up
+/// to 2,730 in a chunk.
 enum AdmissionState {
   static let headerName = "admission state"
 
@@ -167,8 +167,8 @@ struct AdmissionStateWriter {
 }
 
 extension AdmissionFilter {
-  /// The filter whose state the chunks are; nothing of it is in a commit, nor will be: for stores in
-  /// memory.
+  /// The filter whose state the chunks are; nothing of it is in a commit, nor will be: for stores
+  /// in memory.
   convenience init?(
     _ admission: Admission, stateChunks: some Sequence<[UInt8]>
   ) throws(EmbeddingError) {

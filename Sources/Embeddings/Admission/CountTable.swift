@@ -7,9 +7,9 @@ import CKernels
 ///     | u64 [5]         | u32 [5], 0 none | u8 [4]  |
 ///     +-----------------+-----------------+---------+
 ///
-/// Buckets fill one cache line each and stand in the order of the hashes. What finds its bucket full
-/// goes to the next one that is not. Nothing is ever removed. 8 of 10 places are filled before the
-/// table grows by half: 16 to 24 bytes an id.
+/// Buckets fill one cache line each and stand in the order of the hashes. What finds its bucket
+/// full goes to the next one that is not. Nothing is ever removed. 8 of 10 places are filled before
+/// the table grows by half: 16 to 24 bytes an id.
 ///
 /// Unsafe: raw memory of the table's own, which its owner frees.
 struct CountTable {

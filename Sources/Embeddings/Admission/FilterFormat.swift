@@ -3,9 +3,9 @@ import StorageBase
 /// How a filter's state is divided into partitions: runs of *places*.
 ///
 /// A place is a number of 56 bits, in whose order everything stands. In a Bloom filter it is stripe
-/// (6 bits), layer (6) and block (44); a partition is up to 32 KiB of blocks. In an exact counter it
-/// is the high 56 bits of the hash; a partition goes to the next one's first place, or to the end of
-/// the stripe, and is divided when it has more than 32 KiB.
+/// (6 bits), layer (6) and block (44); a partition is up to 32 KiB of blocks. In an exact counter
+/// it is the high 56 bits of the hash; a partition goes to the next one's first place, or to the
+/// end of the stripe, and is divided when it has more than 32 KiB.
 struct FilterFormat: Equatable, Sendable {
   let isExact: Bool
   /// Where counts saturate.

@@ -1,10 +1,10 @@
 import LMDB
 import StorageBase
 
-/// Writes one commit of a filter: what changed goes to the journal, and the partitions are rewritten
-/// one after the other, round and round, for each byte of the journal two. So the journal has about
-/// half as many bytes as the partitions, and a commit writes about three times what changed, never
-/// the whole filter unless that is less.
+/// Writes one commit of a filter: what changed goes to the journal, and the partitions are
+/// rewritten one after the other, round and round, for each byte of the journal two. So the journal
+/// has about half as many bytes as the partitions, and a commit writes about three times what
+/// changed, never the whole filter unless that is less.
 ///
 /// Changes nothing but the transaction.
 struct FilterWriter {
@@ -42,7 +42,7 @@ struct FilterWriter {
       let unit = max(2 * FilterFormat.partitionBytes, Int(whole / 1024))
       while record.debt >= unit {
         let written = try rewrite(bytes: unit, unwritten: [], in: transaction)
-        record.debt -= min(record.debt, UInt64(max(written, FilterFormat.partitionBytes / 2)))
+        record.debt -= min(record.debt, UInt64(written))
       }
     }
     try dropJournal(in: transaction)
@@ -160,9 +160,9 @@ struct FilterWriter {
     return true
   }
 
-  /// Deletes what all partitions contain. Partitions of the first layer, or of an exact counter, are
-  /// rewritten in turn, so none contains less than the next one; a later layer's in the same stripe
-  /// follow it, and no record older than such a layer concerns it.
+  /// Deletes what all partitions contain. Partitions of the first layer, or of an exact counter,
+  /// are rewritten in turn, so none contains less than the next one; a later layer's in the same
+  /// stripe follow it, and no record older than such a layer concerns it.
   private func dropJournal(in transaction: borrowing WriteTransaction) throws(EmbeddingError) {
     guard record.format.isExact || FilterFormat.isInFirstLayer(record.next) else { return }
     let key = FilterFormat.partitionKey(record.next)

@@ -7,9 +7,9 @@ import StorageBase
 ///     | u64   | u64  | u64   | u64      | 12 bytes, then their checksum    |
 ///     +-------+------+-------+----------+----------------------------------+
 ///
-/// `first` and `last` are the commits whose entries it has. Blocks have checksums of their own, since
-/// a partition that is rewritten needs few of them. Lent from a transaction, valid as long as its
-/// value.
+/// `first` and `last` are the commits whose entries it has. Blocks have checksums of their own,
+/// since a partition that is rewritten needs few of them. Lent from a transaction, valid as long as
+/// its value.
 struct JournalRecord {
   let first: UInt64
   let last: UInt64

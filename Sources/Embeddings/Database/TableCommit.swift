@@ -16,6 +16,8 @@ struct TableCommit {
     /// Rows that moved: key, old and new number.
     var moves: [(key: UInt64, from: UInt64, to: UInt64)] = []
     var changedBlocks: [Int] = []
+    /// What the table's policy did after that; the record is that of afterwards.
+    var eviction: TableEviction?
   }
 
   let table: TableCore
@@ -93,9 +95,10 @@ struct TableCommit {
 
   // MARK: Writing
 
-  /// Writes the changes, as part of the commit `stamp`.
+  /// Writes the changes, as part of the commit `stamp`, and with `evicting` what the table's policy
+  /// does to it, if it is due.
   func write(
-    _ stamp: CommitStamp, in transaction: borrowing WriteTransaction
+    _ stamp: CommitStamp, evicting: Bool, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> Result {
     var record = table.state.withLock { $0.record }
     let storage = table.storage
@@ -144,9 +147,14 @@ struct TableCommit {
       try recorder.noteBlock(UInt64(number), in: transaction)
     }
     recorder.content = edits.content
-    try recorder.finish(&record, in: transaction)
+    var eviction: TableEviction?
+    if evicting, table.isEvictionDue(at: stamp.point.step) {
+      eviction = try TableEviction(policyOf: table, &record, &recorder, in: transaction)
+    }
+    if !isEmpty || eviction?.isChange == true { try recorder.finish(&record, in: transaction) }
     return Result(
-      record: record, newNumbers: newNumbers, moves: moves, changedBlocks: edits.changedBlocks)
+      record: record, newNumbers: newNumbers, moves: moves, changedBlocks: edits.changedBlocks,
+      eviction: eviction)
   }
 
   // MARK: Afterwards

@@ -79,7 +79,7 @@ extension EmbeddingDatabase {
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
       announce(
         number, from: previous, to: record.generation, tables: tables, changed: [],
-        except: table.number)
+        except: [table.number])
       return result
     }
     state.withLock { $0.record.generation = record.generation }
