@@ -21,6 +21,13 @@ MEASURES = {
     "words": [("loss", "loss", 3), ("loss_rare", "loss, rare", 3),
               ("wordsim", "WordSim", 3), ("wordsim_frequent", "WordSim, frequent", 3)],
 }
+# What stands in the summary: the measures of each experiment.
+SUMMARY = {"movies": MEASURES["movies"][:1], "crosses": MEASURES["crosses"][:1],
+           "words": [MEASURES["words"][0], MEASURES["words"][2]]}
+# Variants that stand in the tables of each experiment only.
+DETAILS = ["counter 2", "counter 5", "counter 10", "cutoff 10, 1 % shared", "cutoff 10, 10 % shared",
+           "no rows, 1 % shared", "no rows, 10 % shared", "probabilistic 2, 5 % shared",
+           "Bloom + cutoff 5, 5 % shared"]
 # Lines of the plot: name, color, marker and the variants on it, the smallest table first.
 LINES = [
     ("cutoff", "#1f6feb", "circle",
@@ -76,7 +83,7 @@ def table(results, experiment):
     """One experiment as Markdown: quality as the difference to no filter, mean and deviation."""
     measures = [m for m in MEASURES[experiment]
                 if m[0] in next(iter(results.by_variant[experiment]["no filter"].values()))]
-    heads = ["variant", "rows", "of ids", "shared", "bytes", "of these filter", "smaller"]
+    heads = ["variant", "rows", "of ids", "shared", "bytes", "filter", "smaller"]
     rows = [heads + [m[1] for m in measures] + ["processor time"]]
     whole = results.mean(experiment, "no filter", all_bytes)[0]
     time = results.mean(experiment, "no filter", "train_cpu_s")[0]
@@ -89,15 +96,47 @@ def table(results, experiment):
                  f"{mean('shared_rows'):,.0f}", f"{size / 1e6:.2f} MB",
                  f"{mean('state_bytes') / 1e6:.2f} MB", f"{whole / size:.1f} x"]
         for field, _, decimals in measures:
-            if variant == "no filter":
-                value, deviation = results.mean(experiment, variant, field)
-                cells.append(f"{value:.{decimals}f} ± {deviation:.{decimals}f}")
-            else:
-                value, deviation = results.difference(experiment, variant, field)
-                cells.append(f"{value:+.{decimals}f} ± {deviation:.{decimals}f}")
+            cells.append(quality(results, experiment, variant, field, decimals))
         cells.append(f"{mean('train_cpu_s') / time:.2f}")
         rows.append(cells)
     rows.insert(1, ["---"] * len(rows[0]))
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
+
+
+def quality(results, experiment, variant, field, decimals):
+    """A value without a filter, the difference to it with one; mean and deviation."""
+    if variant == "no filter":
+        value, deviation = results.mean(experiment, variant, field)
+        return f"{value:.{decimals}f} ± {deviation:.{decimals}f}"
+    value, deviation = results.difference(experiment, variant, field)
+    return f"{value:+.{decimals}f} ± {deviation:.{decimals}f}"
+
+
+def summary(results):
+    """All experiments side by side, by the most telling variants."""
+    names = results.experiments()
+    heads, measures = ["variant"], {}
+    for name in names:
+        line = next(iter(results.by_variant[name]["no filter"].values()))
+        measures[name] = [m for m in SUMMARY[name] if m[0] in line]
+        heads += [f"{name}: rows", "smaller"] + [m[1] for m in measures[name]]
+    order = list(dict.fromkeys(
+        variant for name in names for variant in results.by_variant[name]))
+    rows = [heads, ["---"] * len(heads)]
+    for variant in order:
+        if variant in DETAILS:
+            continue
+        cells = [variant]
+        for name in names:
+            if variant not in results.by_variant[name]:
+                cells += [""] * (2 + len(measures[name]))
+                continue
+            rows_kept = results.mean(name, variant, lambda l: 100 * l["rows"] / l["ids"])[0]
+            whole = results.mean(name, "no filter", all_bytes)[0]
+            cells += [f"{rows_kept:.0f} %",
+                      f"{whole / results.mean(name, variant, all_bytes)[0]:.1f} x"]
+            cells += [quality(results, name, variant, m[0], m[2]) for m in measures[name]]
+        rows.append(cells)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
 
 
@@ -207,6 +246,7 @@ def main():
         sys.exit(__doc__)
     with open(sys.argv[1], encoding="utf-8") as file:
         results = Results([json.loads(line) for line in file])
+    print(summary(results) + "\n")
     for experiment in results.experiments():
         seeds = len(results.by_variant[experiment]["no filter"])
         print(f"**{experiment}**, {seeds} seeds\n\n{table(results, experiment)}\n")
