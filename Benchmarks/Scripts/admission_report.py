@@ -156,6 +156,7 @@ def marker(kind, x, y, color):
 
 
 def ticks(low, high):
+    high = max(high, low + 1e-9)
     """Round values between two, about five of them."""
     step = 10 ** math.floor(math.log10((high - low) / 4))
     step *= next(f for f in (1, 2, 5, 10) if (high - low) / (step * f) <= 5)
