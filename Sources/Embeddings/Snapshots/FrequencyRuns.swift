@@ -36,7 +36,11 @@ struct FrequencyRuns {
     into batch: inout RowBatch, from read: (inout RowBatch) throws(EmbeddingError) -> Bool
   ) throws(EmbeddingError) -> Bool {
     while rest == nil, ready.isEmpty {
-      if try read(&batch) { add(batch) } else { rest = classes.indices.filter { classes[$0] != nil } }
+      if try read(&batch) {
+        add(batch)
+      } else {
+        rest = classes.indices.filter { classes[$0] != nil }
+      }
     }
     if let run = ready.popLast() {
       batch = run
