@@ -28,6 +28,12 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
+      name: "admission",
+      dependencies: [
+        .product(name: "Embeddings", package: "EmbeddingStore"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(
       name: "scale",
       dependencies: [
         .product(name: "Embeddings", package: "EmbeddingStore"),

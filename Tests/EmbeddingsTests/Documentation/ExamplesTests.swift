@@ -175,4 +175,24 @@ import Testing
     #expect(try words.metadata(of: "shared").frequency == 400)
     #expect(try words.count == 5)
   }
+
+  // MARK: ChoosingAdmission
+
+  @Test func idsBelowTheThresholdTrainSharedRows() throws {
+    let database = try EmbeddingDatabase(at: path)
+    var configuration = TableConfiguration(dimension: 64, optimizer: .adagrad(learningRate: 0.05))
+    configuration.admission = .countingBloomFilter(threshold: 10, expectedIDs: 10_000_000)
+    configuration.sharedRows = 100_000
+    // The article's number of expected ids is not for a test's memory.
+    configuration.admission = .countingBloomFilter(threshold: 10, expectedIDs: 1_000)
+    let words = try database.table("words", configuration)
+    let gradients = [[Float](repeating: 0.1, count: 64)]
+    for step in 1...9 { try words.update(["king"], gradients: gradients, step: Int64(step)) }
+    try words.update(["king"], gradients: gradients, step: 10, counting: .none)
+    #expect(try !words.contains("king"))
+    try words.update(["king"], gradients: gradients, step: 11)
+    try database.commit(step: 11)
+    #expect(try words.contains("king"))
+    #expect(try words.metadata(of: "king").frequency == 10)
+  }
 }
