@@ -29,6 +29,8 @@ import Testing
 
       admission = counting-bloom:3,1000,0.001
       cutoff = 7
+      evict-every = 100
+      older-than = 5000
       """, to: "ads.conf")
     try bench.succeed("create", "x.emb", "ads", "--config", "ads.conf", "--cutoff", "5")
     try bench.succeed(
@@ -40,6 +42,9 @@ import Testing
       threshold: 3, expectedIDs: 1000, falsePositiveRate: 0.001)
     ads.cutoff = 5
     let table = try database.table("ads", ads)
+    #expect(
+      table.configuration.eviction
+        == EvictionPolicy(.olderThan(steps: 5000), everySteps: 100))
     var tail = TableConfiguration(dimension: 4)
     tail.admission = .counter(threshold: 2)
     tail.sharedRows = 10
@@ -87,6 +92,8 @@ import Testing
     try fails(["--dimension", "4", "--admission", "sieve:3"], "there are none")
     try bench.write("dimension: 4", to: "bad.conf")
     try fails(["--config", "bad.conf"], "bad.conf, line 1")
+    try fails(["--dimension", "4", "--older-than", "9"], "--evict-every")
+    try fails(["--dimension", "4", "--evict-every", "9"], "--older-than")
     try fails(["--dimension", "4", "--initializer", "uniform:3,1"], "must rise")
     try fails(["--dimension", "4", "--initializer", "uniform:3"], "uniform:-0.05,0.05")
     try fails(["--dimension", "4", "--initializer", "magic"], "truncated-normal")

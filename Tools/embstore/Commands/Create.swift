@@ -11,7 +11,8 @@ struct Create: ParsableCommand {
 
       An id can be made to earn its row: --admission counts ids before they get one, --cutoff keeps \
       rows in memory until they were seen often enough, --shared-rows lets ids without a row share \
-      some. Which to take: see the article "Choosing admission" of the documentation.
+      some. Which to take: see the article "Choosing admission" of the documentation. Rows can \
+      go by themselves, with --evict-every.
 
       A configuration file has the same options, one a line, as 'dimension = 64'; those of the \
       command line win.
@@ -23,6 +24,7 @@ struct Create: ParsableCommand {
         embstore create model.emb words -d 50 --optimizer adam --learning-rate 0.01
         embstore create model.emb items -d 32 --initializer normal:0,0.02 --seed 7
         embstore create ads.emb ids -d 16 --admission counting-bloom:5,100000000
+        embstore create ads.emb users -d 32 --evict-every 10000 --older-than 1000000
         embstore create ads.emb queries --config queries.conf --cutoff 3
       """)
 
@@ -36,6 +38,7 @@ struct Create: ParsableCommand {
   @OptionGroup var start: InitializerArguments
   @OptionGroup(title: "Optimizer") var training: OptimizerArguments
   @OptionGroup(title: "The life of an id") var life: AdmissionArguments
+  @OptionGroup(title: "Eviction") var eviction: PolicyArguments
   @Option(help: "Read options from a file, one a line.", completion: .file())
   var config: String?
   @OptionGroup var output: OutputOptions
@@ -47,6 +50,7 @@ struct Create: ParsableCommand {
       dimension: dimension, idType: idType, initializer: start.initializer, seed: start.seed,
       optimizer: try training.make())
     life.apply(to: &configuration)
+    configuration.eviction = eviction.policy
     // Before the database is made for its sake.
     try configuration.check(name: table)
     let isNew = !database.exists

@@ -29,23 +29,9 @@ struct Evict: ParsableCommand {
         embstore evict model.emb --table users --norm-below 1e-6 --sample 100
       """)
 
-  /// Which rows `--keep` keeps.
-  enum Order: String, ExpressibleByArgument, CaseIterable {
-    case newest, frequency
-  }
-
   @OptionGroup var database: DatabaseArguments
   @OptionGroup var table: TableOption
-  @Option(help: "Evict rows last updated more than so many steps ago.")
-  var olderThan: Int64?
-  @Option(help: "Evict rows seen fewer than so many times.")
-  var fewerThan: UInt64?
-  @Option(help: "Evict rows of whose vector half the squared norm is below this.")
-  var normBelow: Float?
-  @Option(help: "Evict rows until so many are left.")
-  var keep: Int?
-  @Option(help: "What --keep keeps: the newest rows, or those of the highest frequency.")
-  var by: Order?
+  @OptionGroup var which: EvictionArguments
   @Flag(help: "Change nothing; report what would go.")
   var dryRun = false
   @Option(help: "The most ids to show of those that go.")
@@ -54,33 +40,11 @@ struct Evict: ParsableCommand {
   @OptionGroup var progress: ProgressOptions
 
   func validate() throws {
-    guard olderThan != nil || fewerThan != nil || normBelow != nil || keep != nil else {
+    guard which.isGiven else {
       throw ValidationError(
         "Say which rows to evict: --older-than, --fewer-than, --norm-below or --keep.")
     }
-    guard (keep == nil) == (by == nil) else {
-      throw ValidationError(
-        keep == nil
-          ? "--by says which rows --keep keeps: give both."
-          : "Say which rows to keep: --by newest or --by frequency.")
-    }
-    if let olderThan, olderThan < 0 { throw ValidationError("--older-than is at least 0.") }
-    if let normBelow, !(normBelow >= 0 && normBelow.isFinite) {
-      throw ValidationError("--norm-below is a number of at least 0.")
-    }
-    if let keep, keep < 0 { throw ValidationError("--keep is at least 0.") }
     guard sample >= 0 else { throw ValidationError("--sample is at least 0.") }
-  }
-
-  private var rule: EvictionRule {
-    var rule = EvictionRule.nothing
-    if let olderThan { rule = rule.or(.olderThan(steps: olderThan)) }
-    if let fewerThan { rule = rule.or(.seenFewerThan(fewerThan)) }
-    if let normBelow { rule = rule.or(.normBelow(normBelow)) }
-    if let keep, let by {
-      rule = rule.or(.keeping(rows: keep, by == .newest ? .newest : .mostFrequent))
-    }
-    return rule
   }
 
   func run() throws {
@@ -90,7 +54,7 @@ struct Evict: ParsableCommand {
     defer { bar.finish() }
     let found = try Interruption.during("nothing was evicted") {
       () throws(EmbeddingError) in
-      try target.evict(rule, dryRun: dryRun, sample: sample) {
+      try target.evict(which.rule, dryRun: dryRun, sample: sample) {
         bar.update(rows: $0.rows, fraction: Double($0.rows) / Double(max(1, $0.totalRows)))
       }
     }
