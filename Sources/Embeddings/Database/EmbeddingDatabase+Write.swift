@@ -101,17 +101,17 @@ extension EmbeddingDatabase {
   }
 
   /// Announces a commit to all tables before it can be seen, and tells their samplers which blocks
-  /// it changes; but not that of the table `except`, which then finds out by itself, and makes its
-  /// weights anew.
+  /// it changes; but not those of the tables `except`, which then find out by themselves, and make
+  /// their weights anew.
   ///
   /// Called within a write transaction, where the list of open tables must not be asked: a thread
   /// that opens a table holds it while it waits for the right to write.
   func announce(
     _ transaction: UInt64, from previous: UInt64, to next: UInt64, tables: [TableCore],
-    changed: [(table: UInt32, blocks: [Int])], except: UInt32? = nil
+    changed: [(table: UInt32, blocks: [Int])], except: [UInt32] = []
   ) {
     for table in tables { table.locations.expect(transaction) }
-    for table in tables where table.number != except {
+    for table in tables where !except.contains(table.number) {
       let blocks = changed.first { $0.table == table.number }?.blocks ?? []
       table.sampler.noteCommit(from: previous, to: next, changedBlocks: blocks)
     }
