@@ -47,10 +47,14 @@ final class TableAdmission: Sendable {
   /// The filter, if anybody has asked for it.
   var loadedFilter: AdmissionFilter? { made.withLock { $0 } }
 
+  /// Lets the filter in memory go; the stored one is loaded when it is next asked for. Nobody is at
+  /// work.
+  func dropFilter() { made.withLock { $0 = nil } }
+
   /// Takes over that a transaction replaced the stored filter, and that `life` became of ids. Nobody is
   /// at work, and nothing waits for a commit.
   func takeOver(_ life: LifeCounts, cache: RowCache) {
-    made.withLock { $0 = nil }
+    dropFilter()
     lifeBefore.withLock { $0 = life - cache.life }
   }
 
