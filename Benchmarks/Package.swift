@@ -21,6 +21,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
+      name: "snapshots",
+      dependencies: [
+        "WorkloadData",
+        .product(name: "Embeddings", package: "EmbeddingStore"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(
       name: "scale",
       dependencies: [
         .product(name: "Embeddings", package: "EmbeddingStore"),

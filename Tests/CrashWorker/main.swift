@@ -1,4 +1,4 @@
-// The process that the crash tests kill: `CrashWorker train|import <directory> full|noSync`.
+// The process that the crash tests kill: `CrashWorker train|import|follow|compact|export <directory> full|noSync`.
 // It writes 8 bytes to standard output for each commit, after it returned.
 import Embeddings
 import Glibc
@@ -11,13 +11,18 @@ func report(_ number: Int64) {
 
 let arguments = CommandLine.arguments
 guard arguments.count == 4 else {
-  print("usage: CrashWorker train|import <directory> full|noSync")
+  print("usage: CrashWorker train|import|follow|compact|export <directory> full|noSync")
   exit(2)
 }
 let durability = Durability(rawValue: arguments[3]) ?? .full
 do {
   switch arguments[1] {
   case "train": try CrashWorkload.train(at: arguments[2], durability: durability, report: report)
+  case "follow":
+    try CrashWorkload.follow(at: arguments[2], durability: durability, report: report)
+  case "compact":
+    try CrashWorkload.compactForEver(at: arguments[2], durability: durability, report: report)
+  case "export": try CrashWorkload.exportForEver(at: arguments[2], report: report)
   default:
     try CrashWorkload.importForEver(at: arguments[2], durability: durability, report: report)
   }

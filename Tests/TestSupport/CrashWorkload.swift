@@ -1,4 +1,5 @@
 package import Embeddings
+import Glibc
 
 /// A training run whose every batch is a pure function of its step and number, so that a process
 /// that is killed and its oracle agree on what each commit must hold.
@@ -141,6 +142,81 @@ package enum CrashWorkload {
           return next < count
         }
       }
+      report(number)
+    }
+  }
+}
+
+extension CrashWorkload {
+  /// What a table that follows another is.
+  package static let followingTable = TableConfiguration(
+    dimension: 8, idType: .int64, seed: 5, optimizer: .adagrad(learningRate: 0.1))
+  package static let deltaCount = 6
+
+  /// The file beside the database at `path` with the full snapshot (number 0), or a delta.
+  package static func snapshot(_ number: Int, beside path: String) -> String { "\(path).\(number)" }
+
+  /// Takes in a snapshot and its deltas, going on where a process before this one ended.
+  package static func follow(
+    at path: String, durability: Durability, report: (Int64) -> Void
+  ) throws(EmbeddingError) {
+    let database = try EmbeddingDatabase(
+      at: path, options: .init(durability: durability, mapSize: 1 << 20))
+    let table = try database.table("t", followingTable)
+    if try table.count == 0 { try table.importSnapshot(snapshot(0, beside: path)) }
+    report(0)
+    for number in 1...deltaCount {
+      do throws(EmbeddingError) {
+        try table.importSnapshot(snapshot(number, beside: path))
+      } catch {
+        // One of those that were taken in long ago.
+        guard error.code == .configurationMismatch else { throw error }
+        continue
+      }
+      report(Int64(number))
+    }
+    while true { sleep(1) }
+  }
+
+  package static let compactedRows: Int64 = 6_000
+
+  /// Gives all rows the number of the step, evicts half of them, and compacts the database, again and
+  /// again.
+  package static func compactForEver(
+    at path: String, durability: Durability, report: (Int64) -> Void
+  ) throws(EmbeddingError) {
+    let options = EmbeddingDatabase.Options(durability: durability, mapSize: 1 << 20)
+    while true {
+      let database = try EmbeddingDatabase(at: path, options: options)
+      let table = try database.table("imported", importedTable)
+      let step = try database.lastCommit.step + 1
+      let ids = IDColumn(Array(0..<compactedRows))
+      try table.assign(
+        ids, vectors: [Float](repeating: Float(step), count: ids.count * 8), step: step)
+      try database.commit(step: step)
+      try table.evict(.keeping(rows: Int(compactedRows / 2), .newest))
+      try database.close()
+      try EmbeddingDatabase.compact(at: path, options: options)
+      report(step)
+    }
+  }
+
+  /// Exports a table of ``importedRows`` rows again and again, to `<path>.embsnap`.
+  package static func exportForEver(at path: String, report: (Int64) -> Void) throws(EmbeddingError)
+  {
+    let database = try EmbeddingDatabase(
+      at: path, options: .init(durability: .noSync, mapSize: 1 << 20))
+    let table = try database.table("imported", importedTable)
+    if try table.count == 0 {
+      var ids = IDColumn(type: .int64)
+      for id in 0..<importedRows { ids.append(Int64(id)) }
+      try table.assign(ids, vectors: (0..<importedRows * 8).map { Float($0) })
+      try database.commit(step: 1)
+    }
+    var number: Int64 = 0
+    while true {
+      try table.exportSnapshot(path + ".embsnap")
+      number += 1
       report(number)
     }
   }

@@ -5,7 +5,7 @@ import Testing
   let bench = Workbench()
   static let commands = [
     "create", "import", "delete", "stat", "get", "dump", "similar", "export", "verify", "backup",
-    "compact", "merge", "diff",
+    "compact", "merge", "diff", "evict",
   ]
 
   @Test func theHelpNamesEveryCommandAndExitCode() throws {
@@ -59,6 +59,8 @@ import Testing
       ["import", "words.emb", "out.embsnap", "--table", "words"],
       ["delete", "words.emb", "king", "--table", "words"], ["verify", "words.emb"],
       ["backup", "words.emb", "b.emb"], ["compact", "words.emb", "c.emb"],
+      ["evict", "words.emb", "--keep", "2000", "--by", "newest", "--table", "words"],
+      ["compact", "words.emb"],
     ] {
       let process = bench.process(command + ["--json"])
       let out = Pipe()

@@ -122,6 +122,58 @@ import Testing
     #expect(!bench.exists("new.emb"))
   }
 
+  private func bytes(_ name: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: bench.path(name)))
+  }
+
+  /// Trains `items` on to `last`, and deletes an id.
+  private func trainOn(_ steps: ClosedRange<Int64>, deleting id: Int64) throws {
+    let database = try EmbeddingDatabase(at: bench.path("x.emb"))
+    let table = try database.table("items")
+    try update(table, steps: steps)
+    try table.delete([id])
+    try database.commit(step: steps.upperBound)
+    try database.close()
+  }
+
+  @Test func aDatabaseFollowsAnotherByDeltas() throws {
+    try train()
+    try bench.succeed("export", "x.emb", "base.embsnap")
+    try bench.succeed("import", "y.emb", "base.embsnap", "--create")
+    try trainOn(42...43, deleting: 5)
+    let delta = try bench.succeed(
+      "export", "x.emb", "d1.embsnap", "--since", "base.embsnap", "--json"
+    ).json()
+    #expect(delta["deletions"] as? Int == 1)
+    #expect((delta["base"] as? [String: Any])?["step"] as? Int == 41)
+    try trainOn(44...44, deleting: 6)
+    let text = try bench.succeed("export", "x.emb", "d2.embsnap", "--since", "43").out
+    #expect(text.contains("1 deleted id of table items, from step 43 to step 44"), "\(text)")
+    try bench.succeed("export", "x.emb", "full.embsnap")
+    try bench.succeed("merge", "base.embsnap", "d1.embsnap", "d2.embsnap", "-o", "merged.embsnap")
+    #expect(try bytes("merged.embsnap") == bytes("full.embsnap"))
+
+    try bench.fail("import", "y.emb", "d2.embsnap", status: 65, ["applies to", "in their order"])
+    let applied = try bench.succeed("import", "y.emb", "d1.embsnap", "--json").json()
+    #expect(applied["deleted"] as? Int == 1 && applied["applied_before"] as? Bool == false)
+    #expect(
+      try bench.succeed("import", "y.emb", "d1.embsnap").out.contains("nothing to do"))
+    try bench.succeed("import", "y.emb", "d2.embsnap")
+    #expect(try rows("y.emb") == rows("x.emb"))
+    #expect(try bench.succeed("stat", "y.emb", "--json").json()["step"] as? Int == 44)
+    try bench.succeed("verify", "y.emb")
+    // A snapshot and a database are compared as two snapshots are.
+    let same = try bench.succeed("diff", "full.embsnap", "y.emb", "--json").json()
+    #expect(same["moved"] as? Int == 0 && same["added"] as? Int == 0)
+    let moved = try bench.succeed("diff", "base.embsnap", "x.emb", "--json").json()
+    let asSnapshots = try bench.succeed("diff", "base.embsnap", "full.embsnap", "--json").json()
+    for key in ["added", "removed", "moved", "unmoved"] {
+      #expect(moved[key] as? Int == asSnapshots[key] as? Int)
+    }
+    try bench.fail("export", "x.emb", "z.txt", "--since", "3", status: 64, ["--since"])
+    try bench.fail("export", "x.emb", "z.embsnap", "--since", "99", status: 64, ["at step 44"])
+  }
+
   @Test func aSnapshotGoesThroughAPipe() throws {
     try train()
     try bench.succeed("export", "x.emb", "x.embsnap")
@@ -190,7 +242,8 @@ import Testing
     try bench.fail("merge", "base", "base", "-o", "x", status: 64, ["full snapshot"])
     try bench.fail("merge", "new.embsnap", "base", "-o", "x", status: 64, ["full snapshot"])
     try bench.fail("get", "delta", "2", status: 64, ["embstore merge"])
-    try bench.fail("import", "x.emb", "delta", "--create", status: 64, ["embstore merge"])
+    try bench.fail(
+      "import", "x.emb", "delta", "--create", status: 65, ["applies to", "full snapshot"])
     #expect(try bench.succeed("stat", "delta").out.contains("applies to"))
     #expect(!bench.exists("x") && !bench.exists("x.emb"))
   }

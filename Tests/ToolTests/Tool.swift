@@ -87,7 +87,7 @@ final class Workbench {
     try run(arguments, input: input)
   }
 
-  private func run(_ arguments: [String], input: String? = nil) throws -> Run {
+  func run(_ arguments: [String], input: String? = nil) throws -> Run {
     let scratch = TemporaryDirectory()
     func handle(_ name: String, _ content: String = "") throws -> FileHandle {
       let url = URL(fileURLWithPath: scratch.path + "/" + name)

@@ -28,7 +28,7 @@ struct Embstore: ParsableCommand {
       """,
     version: "0.1.0",
     groupedSubcommands: [
-      CommandGroup(name: "Fill", subcommands: [Create.self, Import.self, Delete.self]),
+      CommandGroup(name: "Fill", subcommands: [Create.self, Import.self, Delete.self, Evict.self]),
       CommandGroup(
         name: "Look",
         subcommands: [Stat.self, Get.self, Dump.self, Similar.self, Diff.self, Export.self]),

@@ -45,7 +45,7 @@ final class TrainingLoop {
   /// Takes step `step`, from 0 on.
   func step(_ step: Int) throws {
     if let lastPrefetch, step < lastPrefetch {
-      try keys.withBatch((step + 1) * batchSize..<(step + 2) * batchSize) { table.prefetch($0) }
+      keys.withBatch((step + 1) * batchSize..<(step + 2) * batchSize) { table.prefetch($0) }
     }
     let begin = seconds()
     distinct.find(in: keys, step * batchSize..<(step + 1) * batchSize)

@@ -7,6 +7,8 @@ enum Workload: String, CaseIterable, ExpressibleByArgument {
   case w1, w2, w3, w4
   case w6Lookup = "w6-lookup"
   case w6Train = "w6-train"
+  /// What admission and probation cost.
+  case admission
 }
 
 @main
@@ -15,12 +17,13 @@ struct Workloads: ParsableCommand {
     abstract: "Measures an embedding database on defined workloads, and checks what it answered.",
     discussion: """
       One line of JSON for each result. Tables that w1, w2 and w6-lookup read are built once below \
-      --path and used again; w3, w4 and w6-train start from nothing.
+      --path and used again; w3, w4, w6-train and admission start from nothing.
 
         swift run -c release workloads --workload w1 --threads 1 --path /tmp/workloads
       """)
 
-  @Option(help: "What to measure, separated by commas: w1, w2, w3, w4, w6-lookup, w6-train.")
+  @Option(
+    help: "What to measure, separated by commas: w1, w2, w3, w4, w6-lookup, w6-train, admission.")
   var workload = "w1,w2,w3"
   @OptionGroup var options: RunOptions
   @Flag(help: "Only check the generators against their checksums.") var checkGenerators = false
@@ -42,6 +45,7 @@ struct Workloads: ParsableCommand {
       case .w2: try WarmLookup(options).run()
       case .w3, .w6Train: try Training(workload, options).run()
       case .w4: try BulkLoad(options).run()
+      case .admission: try AdmissionCost(options).run()
       }
     }
   }

@@ -72,6 +72,14 @@ public enum Admission: Sendable, Hashable {
     }
   }
 
+  /// The number of ids that a Bloom filter is made for; nil for other kinds.
+  public var expectedIDs: Int? {
+    switch self {
+    case .bloomFilter(let ids, _), .countingBloomFilter(_, let ids, _): ids
+    case .none, .counter, .probabilistic: nil
+    }
+  }
+
   /// Throws ``EmbeddingError/Code/invalidConfiguration`` for a value that cannot be used.
   public func validate() throws(EmbeddingError) {
     let highest: Int

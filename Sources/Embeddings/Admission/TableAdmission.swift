@@ -44,6 +44,13 @@ final class TableAdmission: Sendable {
     }
   }
 
+  /// The filter as it is in a commit; nil where the rule needs none. It takes its memory once more.
+  func committedFilter(
+    in transaction: borrowing ReadTransaction
+  ) throws(EmbeddingError) -> AdmissionFilter? {
+    try AdmissionFilter(load: rule, from: storage.state, in: transaction)
+  }
+
   /// The filter, if anybody has asked for it.
   var loadedFilter: AdmissionFilter? { made.withLock { $0 } }
 

@@ -11,6 +11,8 @@ struct CommitQueue {
     let number: UInt64
     let point: CommitPoint
     let tables: [FixedTable]
+    /// Whether eviction policies that are due run with it.
+    var isEvicting = false
   }
 
   /// An open table as it was when the state was fixed, beside its rows.

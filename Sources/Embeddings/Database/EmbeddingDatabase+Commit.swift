@@ -33,7 +33,7 @@ extension EmbeddingDatabase {
     try checkOpen()
     try checkWritable("commit")
     try tellFailure()
-    try commit(wait: wait) { (state) throws(EmbeddingError) in
+    func point(_ state: State) throws(EmbeddingError) -> CommitPoint {
       guard step >= state.fixed.step else {
         throw EmbeddingError(
           .stepRefused,
@@ -42,6 +42,8 @@ extension EmbeddingDatabase {
       }
       return CommitPoint(step: step)
     }
+    if isEvictionDue(at: step) { return try commitWithEvictions(as: point) }
+    try commit(wait: wait, as: point)
   }
 
   /// Makes everything done so far durable as it is, without naming a step: as the state within or
@@ -173,7 +175,7 @@ extension EmbeddingDatabase {
 
   /// Fixes the state as `point`, in place of one that waits to be committed. The caller has the gate
   /// to itself, and `beginFixing` has let it.
-  private func fix(as point: CommitPoint) -> UInt64 {
+  private func fix(as point: CommitPoint, evicting: Bool = false) -> UInt64 {
     let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
     let waiting = commits.withLock { $0.waiting }
     for table in waiting?.tables ?? [] { table.core.unfix() }
@@ -186,7 +188,7 @@ extension EmbeddingDatabase {
     let number = commits.withLock { queue in
       queue.lastNumber += 1
       queue.waiting = CommitQueue.Request(
-        number: queue.lastNumber, point: point, tables: fixed)
+        number: queue.lastNumber, point: point, tables: fixed, isEvicting: evicting)
       queue.isFixing = false
       return queue.lastNumber
     }
@@ -239,12 +241,13 @@ extension EmbeddingDatabase {
     }
   }
 
-  /// Commits as `point`; the caller is alone.
-  func commitAlone(as point: CommitPoint) throws(EmbeddingError) {
+  /// Commits as `point`, and with `evicting` runs the eviction policies that are due; the caller is
+  /// alone.
+  func commitAlone(as point: CommitPoint, evicting: Bool = false) throws(EmbeddingError) {
     try checkOpen()
     // Nothing is under way that could be taking a state over.
     _ = commits.withLock { $0.beginFixing() }
-    _ = fix(as: point)
+    _ = fix(as: point, evicting: evicting)
     guard let request = commits.withLock({ $0.begin() }) else { return }
     try write(request, hasGate: true, isTold: true)
   }

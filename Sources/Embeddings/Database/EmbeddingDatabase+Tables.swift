@@ -34,6 +34,9 @@ extension EmbeddingDatabase {
             + "name, or change hyper-parameters with setOptimizer(_:of:).")
       }
       try core.use(configuration.optimizer)
+      if let policy = configuration.eviction, policy != stored.eviction, !isReadOnly {
+        try setEviction(policy, of: name)
+      }
       return EmbeddingTable(core, of: self)
     }
     try checkWritable("create table \(name)")
@@ -142,6 +145,7 @@ extension EmbeddingDatabase {
             try transaction.delete(key, in: meta)
           }
         }
+        try deleteEvictions(name, in: transaction)
       }
       for core in cores {
         core.cache.removeAll()
@@ -201,7 +205,11 @@ extension EmbeddingDatabase {
     guard let stored = try Self.get(TableRecord.key(name), from: meta, transaction) else {
       return nil
     }
-    return try TableRecord(stored, name: name)
+    var record = try TableRecord(stored, name: name)
+    if let stored = try Self.get(EvictionRecord.key(name), from: meta, transaction) {
+      try EvictionRecord.decode(stored, into: &record, name: name)
+    }
+    return record
   }
 
   private func create(
@@ -238,9 +246,10 @@ extension EmbeddingDatabase {
     _ name: String, _ configuration: TableConfiguration, shared: TableCore?,
     _ database: inout DatabaseRecord, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> TableCore {
-    let record = TableRecord(
+    var record = TableRecord(
       number: database.nextTable, name: name, configuration: configuration,
       generation: database.generation)
+    if configuration.eviction != nil { record.evictions.lastStep = database.point.step }
     database.nextTable += 1
     let core = try TableCore(
       name: name, record: record,
@@ -252,6 +261,7 @@ extension EmbeddingDatabase {
         identity: record.history.identity, deletions: 0),
       in: transaction)
     try Self.put(record.encode(), under: TableRecord.key(name), in: meta, transaction)
+    try putEvictions(record, name: name, in: transaction)
     return core
   }
 }

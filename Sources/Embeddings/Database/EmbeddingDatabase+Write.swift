@@ -19,7 +19,7 @@ extension EmbeddingDatabase {
     commits.broadcast()
     let plans = request.tables.map { TableCommit($0) }
     do throws(EmbeddingError) {
-      try write(plans, as: request.point, hasGate: hasGate)
+      try write(plans, as: request.point, hasGate: hasGate, evicting: request.isEvicting)
     } catch {
       try withGate(unless: hasGate) { () throws(EmbeddingError) in
         // What waits was fixed on top of this: without it, it is not a state that ever was.
@@ -41,10 +41,11 @@ extension EmbeddingDatabase {
   }
 
   private func write(
-    _ plans: [TableCommit], as point: CommitPoint, hasGate: Bool
+    _ plans: [TableCommit], as point: CommitPoint, hasGate: Bool, evicting: Bool
   ) throws(EmbeddingError) {
     var record = state.withLock { $0.record }
-    let changed = plans.filter { !$0.isEmpty }
+    let due = evicting ? plans.map(\.table).filter { $0.isEvictionDue(at: point.step) } : []
+    let changed = plans.filter { plan in !plan.isEmpty || due.contains { $0 === plan.table } }
     // Batches that changed nothing, empty ones, are behind the point then.
     if changed.isEmpty && record.point == point { return }
     let previous = record.generation
@@ -58,17 +59,20 @@ extension EmbeddingDatabase {
       var results: [TableCommit.Result] = []
       let stamp = CommitStamp(generation: record.generation, point: point)
       for plan in changed {
-        let result = try plan.write(stamp, in: transaction)
-        try Self.put(
-          result.record.encode(), under: TableRecord.key(plan.table.storage.name), in: meta,
-          transaction)
+        let result = try plan.write(stamp, evicting: evicting, in: transaction)
+        let name = plan.table.storage.name
+        try Self.put(result.record.encode(), under: TableRecord.key(name), in: meta, transaction)
+        if result.eviction != nil {
+          try putEvictions(result.record, name: name, in: transaction)
+        }
         results.append(result)
       }
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
       number = transaction.id
       announce(
         number, from: previous, to: record.generation, tables: tables,
-        changed: zip(changed, results).map { ($0.0.table.number, $0.1.changedBlocks) })
+        changed: zip(changed, results).map { ($0.0.table.number, $0.1.changedBlocks) },
+        except: Set(due.map(\.number)))
       return results
     }
     try withGate(unless: hasGate) { () throws(EmbeddingError) in
@@ -84,6 +88,7 @@ extension EmbeddingDatabase {
       }
     }
     for (plan, result) in zip(changed, results) { plan.release(result) }
+    for result in results { result.eviction?.takeOver(result.record) }
   }
 
   /// The database must be as this process left it: `writer.lock` keeps others from writing, unless
@@ -108,7 +113,7 @@ extension EmbeddingDatabase {
   /// that opens a table holds it while it waits for the right to write.
   func announce(
     _ transaction: UInt64, from previous: UInt64, to next: UInt64, tables: [TableCore],
-    changed: [(table: UInt32, blocks: [Int])], except: [UInt32] = []
+    changed: [(table: UInt32, blocks: [Int])], except: Set<UInt32> = []
   ) {
     for table in tables { table.locations.expect(transaction) }
     for table in tables where !except.contains(table.number) {

@@ -107,6 +107,7 @@ public final class EmbeddingDatabase: Sendable {
     environmentOptions.allowsUnsafeFileSystem = options.allowsUnsafeFileSystem
     environment = try Environment(path: path, options: environmentOptions)
     writerLock = options.isReadOnly ? nil : try WriterLock(directory: path)
+    if !options.isReadOnly { Environment.removeLeftovers(in: path) }
     let (meta, record) = try Self.openMeta(in: environment, isReadOnly: options.isReadOnly)
     self.meta = meta
     state = Mutex(

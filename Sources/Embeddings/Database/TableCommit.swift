@@ -16,6 +16,8 @@ struct TableCommit {
     /// Rows that moved: key, old and new number.
     var moves: [(key: UInt64, from: UInt64, to: UInt64)] = []
     var changedBlocks: [Int] = []
+    /// What the table's policy did after that; the record is that of afterwards.
+    var eviction: TableEviction?
   }
 
   let table: TableCore
@@ -88,7 +90,9 @@ struct TableCommit {
   /// Whether no id without a row was seen, or trained a shared one.
   private var hasSeenNothing: Bool {
     if let shared = table.shared {
-      for shard in shared.cache.shards where shard.withRows({ $0.runningCount }) > 0 { return false }
+      for shard in shared.cache.shards where shard.withRows({ $0.runningCount }) > 0 {
+        return false
+      }
     }
     return table.admission?.loadedFilter?.hasRunning != true
       && life == table.state.withLock { $0.record.life }
@@ -96,9 +100,10 @@ struct TableCommit {
 
   // MARK: Writing
 
-  /// Writes the changes, as part of the commit `stamp`.
+  /// Writes the changes, as part of the commit `stamp`, and with `evicting` what the table's policy
+  /// does to it, if it is due.
   func write(
-    _ stamp: CommitStamp, in transaction: borrowing WriteTransaction
+    _ stamp: CommitStamp, evicting: Bool, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> Result {
     var record = table.state.withLock { $0.record }
     let storage = table.storage
@@ -151,9 +156,14 @@ struct TableCommit {
     if let filter = table.admission?.loadedFilter, filter.hasRunning {
       recorder.content.add(filter.runningDigest)
     }
-    try recorder.finish(&record, in: transaction)
+    var eviction: TableEviction?
+    if evicting, table.isEvictionDue(at: stamp.point.step) {
+      eviction = try TableEviction(policyOf: table, &record, &recorder, in: transaction)
+    }
+    if !isEmpty || eviction?.isChange == true { try recorder.finish(&record, in: transaction) }
     return Result(
-      record: record, newNumbers: newNumbers, moves: moves, changedBlocks: edits.changedBlocks)
+      record: record, newNumbers: newNumbers, moves: moves, changedBlocks: edits.changedBlocks,
+      eviction: eviction)
   }
 
   // MARK: Afterwards

@@ -12,6 +12,8 @@ struct TableRecord: Sendable {
   var rowCount: UInt64 = 0
   /// The sum of all rows' frequencies.
   var totalFrequency: UInt64 = 0
+  /// Stored in a record of its own, with the policy of the configuration (``EvictionRecord``).
+  var evictions = EvictionCounters()
   /// What became of ids, where they have to earn their rows.
   var life = LifeCounts()
   var history: TableHistory

@@ -2,18 +2,19 @@ import StorageBase
 import Synchronization
 
 extension TableCore {
-  /// Takes over that rows were removed, in a transaction that is durable now. No batch is at work,
-  /// and nothing in the cache waits for a commit. Cached rows that are left stay there.
-  func takeOver(_ record: TableRecord, _ numbers: Renumbering) {
-    for shard in cache.shards { shard.withRows { $0.renumber(numbers) } }
-    takeOver(record)
-  }
-
-  /// Takes over what a transaction made of the table, beside its cached rows.
-  func takeOver(_ record: TableRecord) {
+  /// Takes over what a transaction that is durable now made of the table's rows. No batch is at work,
+  /// and nothing in the cache waits for a commit. Cached rows that are left stay there, under their
+  /// new numbers.
+  func takeOver(_ record: TableRecord, _ numbers: Renumbering? = nil) {
+    if let numbers { for shard in cache.shards { shard.withRows { $0.renumber(numbers) } } }
     cache.counts.setRows(record.rowCount)
     locations.removeAll()
-    state.withLock { $0.record = record }
+    state.withLock { state in
+      // Not the record as a whole: the optimizer may have been changed meanwhile.
+      let configuration = state.record.configuration
+      state.record = record
+      state.record.configuration = configuration
+    }
     sampler.invalidate()
   }
 }
@@ -32,10 +33,11 @@ extension RowShard {
     }
   }
 
-  /// Replaces the frequency of every cached row.
+  /// Replaces the frequency of every cached row that the last commit has.
   mutating func mapFrequencies(_ transform: (UInt64) -> UInt64) {
-    for slot in 0..<slabCount << layout.rowsPerSlabShift
-    where header(slot).pointee.flags.contains(.occupied) {
+    for slot in 0..<slabCount << layout.rowsPerSlabShift {
+      let header = header(slot).pointee
+      guard header.flags.contains(.occupied), header.row != RowHeader.noRow else { continue }
       var counts = counts(slot)
       counts.frequency = transform(counts.frequency)
       setCounts(slot, counts)

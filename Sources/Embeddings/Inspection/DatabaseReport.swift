@@ -48,6 +48,51 @@ public struct TableReport: Sendable {
   public var cachedBytes: Int
   /// Cached rows that wait for a commit, the deleted ones included.
   public var uncommittedRows: Int
+  /// Rows evicted so far, by the policy and by calls.
+  public var evictedRows: UInt64
+  /// The step at which the policy last ran, or was first set; nil without a policy.
+  public var lastEvictionStep: Int64?
+  /// What became of the ids of the table; nil where each gets a row.
+  public var life: LifeReport?
+}
+
+/// How far the ids have come of a table in which they have to earn their rows, in its last commit.
+public struct LifeReport: Sendable, Hashable {
+  /// Distinct ids that the admission filter counted; nil where there is none that remembers them.
+  /// Of a Bloom filter fewer than there were, by its rate of false positives.
+  public var counted: Int?
+  /// Ids that got a row of their own, on probation or not. One that lost it may be counted again.
+  public var admitted: Int
+  /// Rows in the memory of the process that trains, below the cutoff.
+  public var onProbation: Int
+  /// Rows that reached the cutoff; nil where there is none to reach.
+  public var promoted: Int?
+  /// Rows on probation that had to make room for others, or were there when the database was closed
+  /// to importing or evicting.
+  public var forgotten: Int
+  /// Rows of the table that ids without one of their own share, and how many of them were used; nil
+  /// where none are shared.
+  public var shared: (used: Int, total: Int)? {
+    get { sharedRows == 0 ? nil : (sharedUsed, sharedRows) }
+  }
+  var sharedRows: Int
+  var sharedUsed: Int
+  /// The admission filter; nil where there is none that remembers ids.
+  public var filter: Filter?
+
+  /// The state of an admission filter.
+  public struct Filter: Sendable, Hashable {
+    /// Bytes of memory that it takes.
+    public var bytes: Int
+    /// The share of its cells that are in use.
+    public var fill: Double
+    /// The probability that an id never seen counts as seen; 0 for an exact counter.
+    public var falsePositiveRate: Double
+    /// Layers: a Bloom filter gets another one where more ids come than were expected.
+    public var layers: Int
+    /// Ids that it expects for the rate it was given; nil for an exact counter.
+    public var expectedIDs: Int?
+  }
 }
 
 /// LMDB's environment below a database.
@@ -56,8 +101,8 @@ public struct StorageReport: Sendable {
   public var mapSize: Int
   /// Bytes of a page.
   public var pageSize: Int
-  /// Bytes of `data.mdb`, which never shrinks; ``EmbeddingDatabase/compact(to:)`` makes a smaller
-  /// copy.
+  /// Bytes of `data.mdb`, which never shrinks; ``EmbeddingDatabase/compact(at:options:)`` makes it as
+  /// small as it can be.
   public var fileSize: Int
   /// Pages that the last commit uses.
   public var usedPages: Int

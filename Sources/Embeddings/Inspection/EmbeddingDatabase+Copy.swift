@@ -18,11 +18,7 @@ extension EmbeddingDatabase {
   /// Copies the last commit into the directory `path` without free pages: slower than
   /// ``backup(to:)``, and the smallest file that holds it.
   ///
-  /// To put the copy in the place of the original, close the database in every process, and rename
-  /// the directories; this library does not do it. LMDB opens `lock.mdb` and `data.mdb` one after
-  /// the other, so that a process that opens the database in the middle of an exchange could meet
-  /// the locks of one and the data of the other, and a process that has it open would go on reading
-  /// the old file, unnoticed.
+  /// The original stays as it is; ``compact(at:options:)`` puts such a copy in its place.
   ///
   /// - Throws: as ``backup(to:)``.
   public func compact(to path: String) throws(EmbeddingError) {

@@ -5,8 +5,8 @@ import Synchronization
 extension EmbeddingDatabase {
   /// Measures the database: its tables in the last commit, the cache, and LMDB below.
   ///
-  /// Opens every table. Takes milliseconds, whatever the size: no row is read, but the list of free
-  /// pages is walked.
+  /// Opens every table. Takes milliseconds, whatever the number of rows: none is read, but the list of
+  /// free pages is walked, and admission filters are loaded.
   ///
   /// - Throws: ``EmbeddingError/Code/corruption`` where a table's record is damaged; see
   ///   ``verify(progress:)``.
@@ -44,7 +44,31 @@ extension EmbeddingDatabase {
       stateBytes: bytes(try view.transaction.statistics(of: storage.state)),
       rowsPerBlock: storage.layout.rowsPerBlock, blockSize: storage.layout.byteCount,
       cachedRows: core.cache.rowCount, cachedBytes: core.cache.slabBytes,
-      uncommittedRows: core.cache.dirtyCount)
+      uncommittedRows: core.cache.dirtyCount, evictedRows: record.evictions.evicted,
+      lastEvictionStep: record.configuration.eviction == nil ? nil : record.evictions.lastStep,
+      life: try life(core, record, in: view))
+  }
+
+  private func life(
+    _ core: TableCore, _ record: TableRecord, in view: borrowing CommittedView
+  ) throws(EmbeddingError) -> LifeReport? {
+    guard let admission = core.admission else { return nil }
+    let shared = try core.shared.map { (core) throws(EmbeddingError) in
+      try view.tableRecord(core.storage.name)
+    }
+    let filter = try admission.committedFilter(in: view.transaction)?.statistics
+    let configuration = record.configuration
+    return LifeReport(
+      counted: filter?.distinctIDs, admitted: Int(record.life.admitted),
+      onProbation: Int(record.life.onProbation),
+      promoted: admission.cutoff > 0 ? Int(record.life.promoted) : nil,
+      forgotten: Int(record.life.forgotten), sharedRows: configuration.sharedRows,
+      sharedUsed: Int(shared?.rowCount ?? 0),
+      filter: filter.map {
+        LifeReport.Filter(
+          bytes: $0.bytes, fill: $0.fill, falsePositiveRate: $0.falsePositiveRate,
+          layers: $0.layers, expectedIDs: configuration.admission.expectedIDs)
+      })
   }
 
   private func storageReport() throws(EmbeddingError) -> StorageReport {

@@ -66,6 +66,10 @@ extension EmbeddingDatabase {
       while let (key, value) = try cursor.nextBytes() {
         let key = String(decoding: key, as: UTF8.self)
         if key == DatabaseRecord.key { continue }
+        if key.hasPrefix(EvictionRecord.prefix) {
+          checkEvictions(value, key, view, &report)
+          continue
+        }
         guard key.hasPrefix(TableRecord.prefix) else {
           report.note(.record, nil, "record \(key) is of no kind known here")
           continue
@@ -89,6 +93,23 @@ extension EmbeddingDatabase {
       }
     }
     return (tables, numbers)
+  }
+
+  private func checkEvictions(
+    _ value: UnsafeRawBufferPointer, _ key: String, _ view: borrowing CommittedView,
+    _ report: inout VerificationReport
+  ) {
+    let name = String(key.dropFirst(EvictionRecord.prefix.count))
+    do throws(EmbeddingError) {
+      // The number comes first: another than the table's would be one that nobody reads.
+      var table = try view.tableRecord(name)
+      if value.count >= 4, value.loadUnaligned(as: UInt32.self) != table.number {
+        report.note(.record, name, "the record of its evictions is that of another table")
+      }
+      try EvictionRecord.decode(value, into: &table, name: name)
+    } catch {
+      report.note(.record, name, "the record of its evictions cannot be read: \(error.message)")
+    }
   }
 
   /// Checks that every tree is one of a table. Without the numbers of all tables nobody can tell.

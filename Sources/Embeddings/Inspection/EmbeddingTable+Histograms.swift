@@ -10,25 +10,60 @@ extension EmbeddingTable {
   /// - Parameter normBins: bins of equal width between the least and the greatest norm, 1 to 4096.
   /// - Throws: ``EmbeddingError/Code/corruption``.
   public func histograms(normBins: Int = 20) throws(EmbeddingError) -> TableHistograms {
-    guard (1...4096).contains(normBins) else {
-      throw EmbeddingError(
-        .invalidArgument, "A histogram has 1 to 4096 bins; \(normBins) were asked for.")
-    }
     let rows = try CommittedTable(self)
-    var histograms = TableHistograms()
-    histograms.rows = rows.count
-    guard rows.count > 0 else { return histograms }
-    try histograms.summarize(rows)
-    try histograms.countNorms(rows, bins: normBins)
-    return histograms
+    return try TableHistograms(rows: rows.count, normBins: normBins) {
+      (body) throws(EmbeddingError) in
+      try rows.forEachBlock { (block, count) throws(EmbeddingError) in
+        for index in 0..<count { body(block.frequency(index), block.norm(index)) }
+      }
+    }
+  }
+}
+
+extension SnapshotStore {
+  /// Counts the rows by frequency and by vector norm, as
+  /// ``EmbeddingTable/histograms(normBins:)`` does those of a table.
+  ///
+  /// Two passes over the ids, frequencies and vectors of the file.
+  ///
+  /// - Parameter normBins: bins of equal width between the least and the greatest norm, 1 to 4096.
+  /// - Throws: ``EmbeddingError/Code/corruption``.
+  public func histograms(normBins: Int = 20) throws(EmbeddingError) -> TableHistograms {
+    try TableHistograms(rows: count, normBins: normBins) { (body) throws(EmbeddingError) in
+      try forEachBatch(ofAtMost: 4096, includingSlots: false) {
+        (batch) throws(EmbeddingError) -> Bool in
+        let (dimension, frequencies) = (batch.dimension, batch.frequencies)
+        batch.vectors.withUnsafeBufferPointer { vectors in
+          for (i, frequency) in frequencies.enumerated() {
+            body(frequency, norm(vectors.baseAddress.unsafelyUnwrapped + i * dimension, dimension))
+          }
+        }
+        return true
+      }
+    }
   }
 }
 
 extension TableHistograms {
-  /// The first pass: frequencies, and the range of the norms.
-  fileprivate mutating func summarize(
-    _ rows: borrowing CommittedTable
+  /// Calls its argument with the frequency and the norm of each row.
+  fileprivate typealias Rows = ((UInt64, Double) -> Void) throws(EmbeddingError) -> Void
+
+  fileprivate init(
+    rows count: Int, normBins: Int, _ forEachRow: Rows
   ) throws(EmbeddingError) {
+    guard (1...4096).contains(normBins) else {
+      throw EmbeddingError(
+        .invalidArgument, "A histogram has 1 to 4096 bins; \(normBins) were asked for.")
+    }
+    self.init()
+    rows = count
+    guard count > 0 else { return }
+    try summarize(forEachRow)
+    try countNorms(bins: normBins, forEachRow)
+  }
+
+  /// The first pass: frequencies, and the range of the norms.
+  private mutating func summarize(_ forEachRow: Rows) throws(EmbeddingError) {
     // Bin 0 is frequency 0; bin b is 2^(b - 1) up to below 2^b.
     var bins = [Int](repeating: 0, count: 65)
     var frequencyRange: (UInt64, UInt64) = (.max, 0)
@@ -36,20 +71,16 @@ extension TableHistograms {
     var normRange = (Double.infinity, 0.0)
     var normSum = 0.0
     var nonFinite = 0
-    try rows.forEachBlock { (block, count) throws(EmbeddingError) in
-      for index in 0..<count {
-        let frequency = block.frequency(index)
-        bins[64 - frequency.leadingZeroBitCount] += 1
-        frequencyRange = (min(frequencyRange.0, frequency), max(frequencyRange.1, frequency))
-        frequencySum += Double(frequency)
-        let norm = block.norm(index)
-        guard norm.isFinite else {
-          nonFinite += 1
-          continue
-        }
-        normRange = (min(normRange.0, norm), max(normRange.1, norm))
-        normSum += norm
+    try forEachRow { frequency, norm in
+      bins[64 - frequency.leadingZeroBitCount] += 1
+      frequencyRange = (min(frequencyRange.0, frequency), max(frequencyRange.1, frequency))
+      frequencySum += Double(frequency)
+      guard norm.isFinite else {
+        nonFinite += 1
+        return
       }
+      normRange = (min(normRange.0, norm), max(normRange.1, norm))
+      normSum += norm
     }
     let counted = bins.indices.filter { bins[$0] > 0 }
     for bin in counted[0]...counted[counted.count - 1] {
@@ -67,21 +98,16 @@ extension TableHistograms {
   }
 
   /// The second pass: rows by norm.
-  fileprivate mutating func countNorms(
-    _ rows: borrowing CommittedTable, bins: Int
-  ) throws(EmbeddingError) {
+  private mutating func countNorms(bins: Int, _ forEachRow: Rows) throws(EmbeddingError) {
     guard nonFiniteRows < self.rows else { return }
     let (low, high) = (norm.minimum, norm.maximum)
     // Rows of one norm are one bin.
     let bins = low == high ? 1 : bins
     let width = (high - low) / Double(bins)
     var counts = [Int](repeating: 0, count: bins)
-    try rows.forEachBlock { (block, count) throws(EmbeddingError) in
-      for index in 0..<count {
-        let norm = block.norm(index)
-        guard norm.isFinite else { continue }
-        counts[width > 0 ? min(Int((norm - low) / width), bins - 1) : 0] += 1
-      }
+    try forEachRow { _, norm in
+      guard norm.isFinite else { return }
+      counts[width > 0 ? min(Int((norm - low) / width), bins - 1) : 0] += 1
     }
     norms = (0..<bins).map { bin in
       NormBin(
@@ -93,9 +119,11 @@ extension TableHistograms {
 
 extension BlockView {
   /// The Euclidean norm of a row's vector.
-  func norm(_ index: Int) -> Double {
-    // Unsafe: the kernel reads the vector in place, at any address.
-    let vector = vector(index)
-    return Double(ck_dot(vector, vector, layout.dimension)).squareRoot()
-  }
+  // Unsafe: the kernel reads the vector in place, at any address.
+  func norm(_ index: Int) -> Double { Embeddings.norm(vector(index), layout.dimension) }
+}
+
+/// The Euclidean norm of a vector.
+private func norm(_ vector: UnsafeRawPointer, _ dimension: Int) -> Double {
+  Double(ck_dot(vector, vector, dimension)).squareRoot()
 }

@@ -16,7 +16,7 @@ extension EmbeddingStore {
         "\(first.name) is a delta, which only a table of a database takes in: it knows which state "
           + "it is in. Merge it with the snapshot that it applies to ('embstore merge').")
     }
-    try description.checkDelta(table.configuration, options, file: first.name)
+    let notes = try description.checkDelta(table.configuration, options, file: first.name)
     var opened: SnapshotStream? = first
     let summary = try table.importDelta(description, file: first.name) {
       () throws(EmbeddingError) -> SnapshotStream in
@@ -43,16 +43,16 @@ extension EmbeddingStore {
         rows: ImportSummary(), description: description, wasApplied: true)
     }
     return SnapshotImportSummary(
-      rows: summary.rows, description: description, deleted: summary.deleted)
+      rows: summary.rows, description: description, deleted: summary.deleted, notes: notes)
   }
 }
 
 extension SnapshotDescription {
   /// Refuses a delta that cannot be taken in exactly: its rows replace rows, and bring the table to
-  /// a state that has a name.
+  /// a state that has a name. Returns what else differs.
   fileprivate func checkDelta(
     _ configuration: TableConfiguration, _ options: SnapshotImportOptions, file: String
-  ) throws(EmbeddingError) {
+  ) throws(EmbeddingError) -> [String] {
     guard options.existing == .replace, !options.vectorsOnly else {
       throw EmbeddingError(
         .invalidArgument,
@@ -65,7 +65,7 @@ extension SnapshotDescription {
         "\(file) was stored with loss or without optimizer slots, for serving; a table takes only "
           + "exact deltas. Merge it with the snapshot that it applies to ('embstore merge').")
     }
-    try checkRows(configuration, options, file: file)
+    let notes = try checkRows(configuration, options, file: file)
     guard seed == configuration.seed, initializer == configuration.initializer.name,
       initializerParameters == configuration.initializer.parameters
     else {
@@ -75,5 +75,6 @@ extension SnapshotDescription {
           + "\(configuration.initializer.name), seed \(configuration.seed), or other parameters of "
           + "it: ids without rows would read otherwise. Import it into a table of its own kind.")
     }
+    return notes
   }
 }

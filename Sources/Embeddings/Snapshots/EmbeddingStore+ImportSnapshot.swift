@@ -8,12 +8,17 @@ extension EmbeddingStore {
   /// Vectors, slots, frequencies and last steps come in bit for bit: training that goes on from an
   /// import into an empty table of the same configuration gives the rows that it would have given
   /// without the interruption. The database does not take over the snapshot's commit point; commit
-  /// the step of the summary's `description.point`, or a later one. Rows are laid out in the order
-  /// of the file, that of the ids; hot rows lie scattered, until they are imported from a file
-  /// sorted by frequency.
+  /// the step of the summary's `description.point`, or a later one.
+  ///
+  /// The rows of a file come in the order of their ids; they are laid out by frequency, so that those
+  /// which are trained often share blocks. That takes one pass, and 4 MiB for each power of two that
+  /// the frequencies reach, at most 260 MiB, however large the file is; standard input as well.
   ///
   /// What must agree: dimension and id type; the name of the optimizer and the number of its slots,
-  /// unless vectors alone are taken. Initializer and seed may differ: they are of ids without rows.
+  /// unless vectors alone are taken; initializer and seed, from which ids without rows get their
+  /// vectors (see ``SnapshotImportOptions/acceptsOtherInitialVectors``). Another learning rate, or
+  /// other hyper-parameters of the optimizer, are taken, since a schedule changes them, and named in
+  /// the summary's ``SnapshotImportSummary/notes``: training goes on with those of the table.
   /// Every checksum of the file is compared before anything becomes durable.
   ///
   /// Where ids have to earn their rows (``TableConfiguration/admission``,
@@ -47,16 +52,18 @@ extension EmbeddingStore {
     if let delta = opened, delta.description.isDelta {
       return try importDelta(delta, path, options, progress: progress)
     }
+    let rowsPerBlock = (self as? EmbeddingTable)?.core.storage.layout.rowsPerBlock ?? 1
     func source() throws(EmbeddingError) -> RowSource {
       if isStream { throw mustBeginAnew(path) }
       let stream = if let opened { opened } else { try SnapshotStream(path: path) }
       opened = nil
       isStream = stream.totalBytes == nil
-      try stream.description.checkFit(configuration, options, file: stream.name)
+      notes = try stream.description.checkFit(configuration, options, file: stream.name)
       description = stream.description
       current = stream
       stream.stopsAtSections = takesSections
-      return rowSource(stream, vectorsOnly: options.vectorsOnly, progress)
+      return rowSource(
+        stream, vectorsOnly: options.vectorsOnly, rowsPerBlock: rowsPerBlock, progress)
     }
     let importOptions = ImportOptions(existing: options.existing, step: options.step)
     let rows: ImportSummary
@@ -64,7 +71,7 @@ extension EmbeddingStore {
       rows = try table.importRows(
         importOptions,
         leadingTo: { taken in
-          notes = taken?.note.map { [$0] } ?? []
+          if let note = taken?.note { notes.append(note) }
           includesLife = taken?.counts != nil
           let isOther =
             taken?.note != nil
@@ -78,32 +85,40 @@ extension EmbeddingStore {
     }
     guard let description else { preconditionFailure("an import without its source") }
     if !takesSections, current?.sectionNames.contains(SnapshotSection.life) == true {
-      notes = [
+      notes.append(
         "\(path) is of a table in which ids have to earn their rows: the rows came in without its "
-          + "admission filter and shared rows"
-      ]
+          + "admission filter and shared rows")
     }
     return SnapshotImportSummary(
       rows: rows, description: description, notes: notes, includesLife: includesLife)
   }
 }
 
-/// The rows of a stream, a block at a time, as an import takes them.
+/// The rows of a stream by frequency, as an import takes them.
 private func rowSource(
-  _ stream: SnapshotStream, vectorsOnly: Bool, _ progress: ((FileProgress) -> Void)?
+  _ stream: SnapshotStream, vectorsOnly: Bool, rowsPerBlock: Int,
+  _ progress: ((FileProgress) -> Void)?
 ) -> RowSource {
-  { (batch, _) throws(EmbeddingError) -> Bool in
-    // Nil after the last block, once the rest of the file has proven right; else this throws, and
-    // the transaction with all rows is given up.
-    guard try stream.next(into: &batch) != nil else { return false }
+  let description = stream.description
+  var runs = FrequencyRuns(
+    RowBatch(
+      idType: description.idType, dimension: description.dimension,
+      slotCount: description.storedSlotCount), rowsPerBlock: rowsPerBlock)
+  return { (batch, _) throws(EmbeddingError) -> Bool in
+    let hasRows = try runs.next(into: &batch) { (batch) throws(EmbeddingError) -> Bool in
+      // Nil after the last block, once the rest of the file has proven right; else this throws, and
+      // the transaction with all rows is given up.
+      guard try stream.next(into: &batch) != nil else { return false }
+      progress?(
+        FileProgress(
+          rows: Int(stream.rowCount), bytes: stream.bytesRead, totalBytes: stream.totalBytes))
+      return true
+    }
     if vectorsOnly {
       batch.slots = []
       batch.frequencies = []
       batch.lastSteps = []
     }
-    progress?(
-      FileProgress(
-        rows: Int(stream.rowCount), bytes: stream.bytesRead, totalBytes: stream.totalBytes))
-    return true
+    return hasRows
   }
 }

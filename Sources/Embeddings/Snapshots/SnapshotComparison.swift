@@ -81,20 +81,35 @@ public struct SnapshotComparison: Sendable {
   }
 }
 
-/// Compares the rows of two snapshots by their ids: which came, which went, and how far the vectors
+/// What a comparison is of.
+public enum ComparedRows: Sendable {
+  /// The full snapshot at a path; `-` for standard input.
+  case snapshot(String)
+  /// The last commit of a table.
+  case table(EmbeddingTable)
+}
+
+/// Compares the rows of two full snapshots by their ids; see ``compareRows(_:_:farthest:)``.
+public func compareSnapshots(
+  _ first: String, _ second: String, farthest: Int = 10
+) throws(EmbeddingError) -> SnapshotComparison {
+  try compareRows(.snapshot(first), .snapshot(second), farthest: farthest)
+}
+
+/// Compares the rows of two snapshots, of a snapshot and a table, or of two tables by their ids: which came, which went, and how far the vectors
 /// of the others moved. One pass over both, in the memory of a few blocks.
 ///
 /// Slots and frequencies are not compared. Snapshots that store vectors in different encodings
 /// differ by what was rounded, too.
 ///
 /// - Parameters:
-///   - first: the earlier one; a full snapshot.
-///   - second: the later one; a full snapshot.
+///   - first: the earlier one.
+///   - second: the later one.
 ///   - farthest: how many of the rows that moved farthest to name.
 /// - Throws: ``EmbeddingError/Code/configurationMismatch`` where dimension or id type differ, naming
 ///   both; ``EmbeddingError/Code/invalidArgument`` for deltas; ``EmbeddingError/Code/corruption``.
-public func compareSnapshots(
-  _ first: String, _ second: String, farthest: Int = 10
+public func compareRows(
+  _ first: ComparedRows, _ second: ComparedRows, farthest: Int = 10
 ) throws(EmbeddingError) -> SnapshotComparison {
   var a = try RowCursor(first)
   var b = try RowCursor(second)
@@ -102,7 +117,7 @@ public func compareSnapshots(
   guard one.dimension == other.dimension, one.idType == other.idType else {
     throw EmbeddingError(
       .configurationMismatch,
-      "\(first) has dimension \(one.dimension) and ids of type \(one.idType), \(second) "
+      "\(a.name) has dimension \(one.dimension) and ids of type \(one.idType), \(b.name) "
         + "\(other.dimension) and \(other.idType). Compare snapshots of one table.")
   }
   var result = SnapshotComparison(one, other, limit: farthest)
@@ -125,19 +140,31 @@ public func compareSnapshots(
   return result
 }
 
-/// The rows of a snapshot, one after the other.
+/// The rows of a snapshot or a table, one after the other.
 private struct RowCursor {
+  private enum Source {
+    case stream(SnapshotStream)
+    case table(RowsByID)
+  }
+
+  let name: String
   let description: SnapshotDescription
-  private let stream: SnapshotStream
+  private let source: Source
   private var rows: RowBatch
   private var keys: [UInt64] = []
   private var index = 0
   private(set) var isAtEnd = false
 
-  init(_ path: String) throws(EmbeddingError) {
-    stream = try SnapshotStream(path: path)
-    description = stream.description
-    try description.refuseDelta(file: path)
+  init(_ compared: ComparedRows) throws(EmbeddingError) {
+    switch compared {
+    case .snapshot(let path):
+      let stream = try SnapshotStream(path: path)
+      (name, description, source) = (path, stream.description, .stream(stream))
+      try description.refuseDelta(file: path)
+    case .table(let table):
+      let rows = try RowsByID(table)
+      (name, description, source) = ("table \(table.name)", rows.description, .table(rows))
+    }
     rows = RowBatch(idType: description.idType, dimension: description.dimension)
   }
 
@@ -151,7 +178,11 @@ private struct RowCursor {
   mutating func advance() throws(EmbeddingError) {
     index += 1
     guard index >= keys.count else { return }
-    isAtEnd = try stream.next(into: &rows) == nil
+    isAtEnd =
+      switch source {
+      case .stream(let stream): try stream.next(into: &rows) == nil
+      case .table(let table): try !table.read(into: &rows)
+      }
     index = 0
     guard !isAtEnd else {
       keys = []

@@ -27,18 +27,19 @@ extension SnapshotDescription {
     return configuration
   }
 
-  /// Refuses a snapshot whose rows cannot go on in a table of `configuration`.
+  /// Refuses a snapshot whose rows cannot go on in a table of `configuration`. Returns what differs
+  /// beyond that.
   func checkFit(
     _ configuration: TableConfiguration, _ options: SnapshotImportOptions, file: String
-  ) throws(EmbeddingError) {
+  ) throws(EmbeddingError) -> [String] {
     try refuseDelta(file: file)
-    try checkRows(configuration, options, file: file)
+    return try checkRows(configuration, options, file: file)
   }
 
-  /// Refuses rows that cannot go on in a table of `configuration`.
+  /// Refuses rows that cannot go on in a table of `configuration`; returns what else differs.
   func checkRows(
     _ configuration: TableConfiguration, _ options: SnapshotImportOptions, file: String
-  ) throws(EmbeddingError) {
+  ) throws(EmbeddingError) -> [String] {
     func refuse<T>(_ what: String, _ mine: T, _ theirs: T, _ remedy: String) -> EmbeddingError {
       EmbeddingError(
         .configurationMismatch,
@@ -58,7 +59,18 @@ extension SnapshotDescription {
         "\(file) stores vectors as \(encoding), which is not what was trained; nothing was imported. "
           + "Export with the encoding float32, or accept the loss (acceptsLossy; --accept-lossy).")
     }
-    guard !options.vectorsOnly else { return }
+    var notes: [String] = []
+    if let initial = differenceOfInitialVectors(from: configuration) {
+      guard options.vectorsOnly || options.acceptsOtherInitialVectors else {
+        throw EmbeddingError(
+          .configurationMismatch,
+          "\(file) has \(initial), from which ids without rows get their vectors; nothing was "
+            + "imported. Import it into a table of its configuration, or accept that these ids "
+            + "read otherwise (acceptsOtherInitialVectors; --accept-other-initializer).")
+      }
+      notes.append("\(file) has \(initial): ids without rows read otherwise")
+    }
+    guard !options.vectorsOnly else { return notes }
     let remedy =
       "Import its vectors only (vectorsOnly; --vectors-only), or into a table of its optimizer."
     guard optimizer == configuration.optimizer.name else {
@@ -71,9 +83,42 @@ extension SnapshotDescription {
       throw EmbeddingError(
         .configurationMismatch,
         "\(file) was exported without optimizer slots, the table has \(configuration.slotCount) a "
-          + "row; nothing was imported. Import its vectors only (vectorsOnly; --vectors-only), or export with slots."
-      )
+          + "row; nothing was imported. Import its vectors only (vectorsOnly; --vectors-only), or "
+          + "export with slots.")
     }
+    return notes + differencesOfTraining(from: configuration).map { "\(file) has \($0)" }
+  }
+
+  /// How the vectors of ids without rows differ, or nil.
+  private func differenceOfInitialVectors(from configuration: TableConfiguration) -> String? {
+    let theirs = configuration.initializer
+    if initializer != theirs.name || initializerParameters != theirs.parameters {
+      let mine = (try? Initializer(name: initializer, parameters: initializerParameters))
+        .map { "\($0)" }
+      return "initializer \(mine ?? initializer), the table has \(theirs)"
+    }
+    // A constant does not depend on the seed.
+    if seed != configuration.seed, initializer != "constant" {
+      return "seed \(seed), the table has \(configuration.seed)"
+    }
+    return nil
+  }
+
+  /// How training goes on otherwise in a table of the same optimizer.
+  private func differencesOfTraining(from configuration: TableConfiguration) -> [String] {
+    let theirs = configuration.optimizer
+    var differences: [String] = []
+    if learningRate != theirs.learningRate {
+      differences.append("learning rate \(learningRate), the table has \(theirs.learningRate)")
+    }
+    for parameter in hyperparameters {
+      let other = theirs.hyperparameters.first { $0.name == parameter.name }
+      if other?.value != parameter.value {
+        let value = other.map { "\($0.value)" } ?? "none"
+        differences.append("\(parameter.name) \(parameter.value), the table has \(value)")
+      }
+    }
+    return differences
   }
 
   /// The identity of the state that a table without rows gets to by the snapshot; nil where it does

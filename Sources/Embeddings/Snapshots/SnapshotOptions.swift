@@ -57,17 +57,21 @@ public struct SnapshotImportOptions: Sendable, Hashable {
   public var vectorsOnly: Bool
   /// Whether vectors that were stored with less precision are taken, which is refused otherwise.
   public var acceptsLossy: Bool
+  /// Whether rows are taken into a table of another initializer or seed, which is refused otherwise:
+  /// there ids without rows, evicted ones too, read as other vectors than they did.
+  public var acceptsOtherInitialVectors: Bool
   /// The `lastStep` of rows of which vectors alone are taken.
   public var step: Int64
 
   /// Creates options; by default whole rows are taken, and replace those that exist.
   public init(
     existing: ImportOptions.Existing = .replace, vectorsOnly: Bool = false,
-    acceptsLossy: Bool = false, step: Int64 = 0
+    acceptsLossy: Bool = false, acceptsOtherInitialVectors: Bool = false, step: Int64 = 0
   ) {
     self.existing = existing
     self.vectorsOnly = vectorsOnly
     self.acceptsLossy = acceptsLossy
+    self.acceptsOtherInitialVectors = acceptsOtherInitialVectors
     self.step = step
   }
 }
@@ -83,10 +87,10 @@ public struct SnapshotImportSummary: Sendable, Hashable {
   /// Whether there was nothing to do, since the table is in the state already that the delta leads
   /// to.
   public var wasApplied: Bool
-  /// Where snapshot and table differ in what need not agree: one message each, with both values.
-  public var notes: [String]
   /// Whether the state of the admission filter, what became of ids, and the shared rows came in too.
   public var includesLife: Bool
+  /// Where snapshot and table differ in what need not agree: one message each, with both values.
+  public var notes: [String]
 
   /// Creates a summary.
   public init(

@@ -105,7 +105,7 @@ private struct SnapshotRows: SamplingSource {
 
 extension RowBatch {
   /// Appends rows `range` of another batch, with as many columns as this one has.
-  fileprivate mutating func append(_ other: borrowing RowBatch, _ range: Range<Int>) {
+  mutating func append(_ other: borrowing RowBatch, _ range: Range<Int>) {
     ids.append(contentsOf: other.ids, range)
     vectors += other.vectors[range.lowerBound * dimension..<range.upperBound * dimension]
     if slotCount > 0 {

@@ -70,13 +70,8 @@ public final class SnapshotStore: EmbeddingStore {
     var isFound = [Bool](repeating: false, count: ids.count)
     let target = vectors.withUnsafeMutableBufferPointer { $0.baseAddress }
     guard let target else { return }
-    try reader.lookup(ids) { (i, row) throws(EmbeddingError) in
-      isFound[i] = true
-      // Unsafe: within the caller's buffer, whose size was compared above.
-      row.vector.withUnsafeBufferPointer {
-        (target + i * dimension).update(from: $0.baseAddress.unsafelyUnwrapped, count: dimension)
-      }
-    }
+    // Unsafe: the caller's buffer, whose size was compared above.
+    try reader.copyVectors(ids, to: target, isFound: &isFound)
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       for i in 0..<ids.count where !isFound[i] {
         try copyAbsent(

@@ -19,6 +19,10 @@ public struct TableConfiguration: Sendable {
   /// it is not part of the table's identity. Other hyper-parameters are, and change by
   /// ``EmbeddingDatabase/setOptimizer(_:of:)``.
   public var optimizer: any Optimizer
+  /// The rows that the database evicts by itself; nil for none. Not part of the table's identity: a
+  /// policy given here takes the place of the one that is stored, nil leaves it, and
+  /// ``EmbeddingDatabase/setEviction(_:of:)`` sets or removes it.
+  public var eviction: EvictionPolicy?
   /// Which ids get a row at all. By default each does when it is first updated.
   ///
   /// Until it has a row, an id reads its initial vector, or a shared row, and what it would have
@@ -75,6 +79,7 @@ public struct TableConfiguration: Sendable {
         "Optimizer \(optimizer.name) asks for \(slotCount) slots a row; "
           + "at most \(Self.maximumSlotCount) are possible.")
     }
+    try eviction?.validate()
     try validateAdmission()
   }
 

@@ -150,7 +150,7 @@ extension EmbeddingDatabase {
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
       announce(
         number, from: previous, to: record.generation, tables: tables, changed: [],
-        except: numbers)
+        except: Set(numbers))
       return result
     }
     state.withLock { $0.record.generation = record.generation }

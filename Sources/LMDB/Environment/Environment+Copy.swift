@@ -25,17 +25,7 @@ extension Environment {
     guard descriptor >= 0 else { throw fileError(errno, partial, "creating") }
     do throws(EmbeddingError) {
       defer { _ = Glibc.close(descriptor) }
-      // The read transaction keeps the map in place, and takes over another process's growth.
-      try read { (_) throws(EmbeddingError) in
-        try visit { (environment) throws(EmbeddingError) in
-          let flags = compacting ? UInt32(MDB_CP_COMPACT) : 0
-          let code = mdb_env_copyfd2(environment, descriptor, flags)
-          if code == EIO, isDiskFull(descriptor: descriptor) {
-            throw fileError(ENOSPC, partial, "writing")
-          }
-          try check(code, "copying to \(partial)")
-        }
-      }
+      try writeCopy(to: descriptor, partial, compacting: compacting)
       guard fsync(descriptor) == 0 else { throw fileError(errno, partial, "syncing") }
       guard rename(partial, target) == 0 else { throw fileError(errno, target, "renaming to") }
     } catch {
@@ -43,6 +33,23 @@ extension Environment {
       throw error
     }
     try syncDirectory(path)
+  }
+
+  /// Writes the last commit to an open file.
+  func writeCopy(
+    to descriptor: Int32, _ name: String, compacting: Bool
+  ) throws(EmbeddingError) {
+    // The read transaction keeps the map in place, and takes over another process's growth.
+    try read { (_) throws(EmbeddingError) in
+      try visit { (environment) throws(EmbeddingError) in
+        let flags = compacting ? UInt32(MDB_CP_COMPACT) : 0
+        let code = mdb_env_copyfd2(environment, descriptor, flags)
+        if code == EIO, isDiskFull(descriptor: descriptor) {
+          throw fileError(ENOSPC, name, "writing")
+        }
+        try check(code, "copying to \(name)")
+      }
+    }
   }
 
   /// Syncs all commits to the medium; needed with durability below `.full` only. After a failure

@@ -18,6 +18,10 @@ extension Environment {
     while true {
       let (environment, code) = try open(path, options, mapSize: mapSize)
       if let environment {
+        guard isCurrent(environment, path) else {
+          mdb_env_close(environment)
+          continue
+        }
         var cleared: Int32 = 0
         mdb_reader_check(environment, &cleared)
         return environment

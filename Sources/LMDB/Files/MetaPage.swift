@@ -47,6 +47,14 @@ struct MetaPage {
     transactionID = load(UInt64.self, Offset.transactionID)
   }
 
+  /// Makes the head of a meta page that of page `page`, of another transaction.
+  static func set(page: UInt64, transaction: UInt64, in bytes: inout [UInt8]) {
+    bytes.withUnsafeMutableBytes {
+      $0.storeBytes(of: page, toByteOffset: 0, as: UInt64.self)
+      $0.storeBytes(of: transaction, toByteOffset: Offset.transactionID, as: UInt64.self)
+    }
+  }
+
   /// What is wrong with the page by itself; nil for nothing.
   var problem: String? {
     if magic != Self.magic { return "no LMDB magic number (0x\(String(magic, radix: 16)))" }

@@ -58,6 +58,21 @@ final class BlockDecoder {
     return DecodedBlock(rows: rows, keys: keys, firstRow: header.firstRow, columns: columns)
   }
 
+  /// Decodes the ids alone, the first parts of `payload`.
+  func decodeIDs(
+    _ header: BlockHeader, _ payload: UnsafeRawBufferPointer, at place: Place
+  ) throws(EmbeddingError) -> (IDColumn, [UInt64]) {
+    var parts = PartReader(header, layout, payload, place)
+    return try decodeIDs(header, &parts, place)
+  }
+
+  /// The content of a part, or of a page of one, whose checksum has been compared.
+  func open(
+    _ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer, at place: Place
+  ) throws(EmbeddingError) {
+    try decompressor.decompress(frame, into: content, at: place)
+  }
+
   private func decodeIDs(
     _ header: BlockHeader, _ parts: inout PartReader, _ place: Place
   ) throws(EmbeddingError) -> (IDColumn, [UInt64]) {
@@ -154,9 +169,13 @@ struct PartReader {
         guard xxh3(frame) == header.parts[part].checksum else {
           throw place.damaged("the checksum of part \(part) does not match")
         }
-        try decompressor.decompress(
-          frame, into: UnsafeMutableRawBufferPointer(rebasing: content[start..<start + length]),
-          at: place)
+        let target = UnsafeMutableRawBufferPointer(rebasing: content[start..<start + length])
+        if layout.vectorPlanes.contains(part) {
+          try decompressor.decompress(
+            pages: frame, of: layout.vectorPageLength, into: target, at: place)
+        } else {
+          try decompressor.decompress(frame, into: target, at: place)
+        }
       } else if header.parts[part].checksum != 0 {
         throw place.damaged("a part without content has a checksum")
       }

@@ -74,7 +74,9 @@ final class BlockEncoder {
           + "for values that are large only.")
     }
     if scales > 0 { append(UnsafeRawBufferPointer(rebasing: parts[..<scales]), to: block) }
-    appendPlanes(UnsafeRawBufferPointer(rebasing: parts[scales...]), of: values, to: block)
+    appendPlanes(
+      UnsafeRawBufferPointer(rebasing: parts[scales...]), of: values,
+      pageLength: layout.vectorPageLength, to: block)
   }
 
   private func encodeSlots(_ rows: borrowing RowBatch, into block: EncodedBlock) {
@@ -98,15 +100,21 @@ final class BlockEncoder {
   }
 
   private func appendPlanes(
-    _ planes: UnsafeRawBufferPointer, of count: Int, to block: EncodedBlock
+    _ planes: UnsafeRawBufferPointer, of count: Int, pageLength: Int = .max,
+    to block: EncodedBlock
   ) {
     for start in stride(from: 0, to: planes.count, by: count) {
-      append(UnsafeRawBufferPointer(rebasing: planes[start..<start + count]), to: block)
+      append(
+        UnsafeRawBufferPointer(rebasing: planes[start..<start + count]), pageLength: pageLength,
+        to: block)
     }
   }
 
-  private func append(_ content: UnsafeRawBufferPointer, to block: EncodedBlock) {
-    block.header.parts.append(compressor.append(content, to: block.payload))
+  private func append(
+    _ content: UnsafeRawBufferPointer, pageLength: Int = .max, to block: EncodedBlock
+  ) {
+    block.header.parts.append(
+      compressor.append(content, pageLength: pageLength, to: block.payload))
   }
 }
 

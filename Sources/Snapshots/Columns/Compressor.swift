@@ -19,25 +19,40 @@ final class Compressor {
 
   deinit { ZSTD_freeCCtx(context) }
 
-  /// Appends `content` to `output` as one frame; nothing if it is empty.
-  func append(_ content: UnsafeRawBufferPointer, to output: Scratch) -> BlockHeader.Part {
+  /// Appends `content` to `output`: nothing if it is empty, one frame as it is if nothing is gained
+  /// by compressing it, or else frames of `pageLength` bytes of content each, the last of the rest.
+  func append(
+    _ content: UnsafeRawBufferPointer, pageLength: Int = .max, to output: Scratch
+  ) -> BlockHeader.Part {
     guard content.count > 0 else { return BlockHeader.Part() }
     let start = output.count
+    // Above the size of any block of rows there are long ids only, which stay as they are.
+    if content.count > Limits.blockFloatBytes || ByteSample.looksRandom(content) {
+      output.count += RawFrame.write(content, to: output.room(RawFrame.length(content.count)))
+    } else {
+      var position = 0
+      while position < content.count {
+        let end = min(content.count - position, pageLength) + position
+        appendFrame(UnsafeRawBufferPointer(rebasing: content[position..<end]), to: output)
+        position = end
+      }
+    }
+    let frames = UnsafeRawBufferPointer(
+      start: output.pointer + start, count: output.count - start)
+    return BlockHeader.Part(length: UInt32(frames.count), checksum: xxh3(frames))
+  }
+
+  /// Appends `content` as one frame, compressed if that makes it smaller.
+  private func appendFrame(_ content: UnsafeRawBufferPointer, to output: Scratch) {
     let rawLength = RawFrame.length(content.count)
     let room = output.room(max(ZSTD_compressBound(content.count), rawLength))
-    var length = rawLength
-    // Above the size of any block of rows there are long ids only, which stay as they are.
-    if content.count <= Limits.blockFloatBytes, !ByteSample.looksRandom(content) {
-      length = ZSTD_compress2(
-        context, room.baseAddress, room.count, content.baseAddress, content.count)
-      guard ZSTD_isError(length) == 0 else {
-        fatalError("zstd: \(String(cString: ZSTD_getErrorName(length)))")
-      }
+    var length = ZSTD_compress2(
+      context, room.baseAddress, room.count, content.baseAddress, content.count)
+    guard ZSTD_isError(length) == 0 else {
+      fatalError("zstd: \(String(cString: ZSTD_getErrorName(length)))")
     }
     if length >= rawLength { length = RawFrame.write(content, to: room) }
     output.count += length
-    let frame = UnsafeRawBufferPointer(start: output.pointer + start, count: length)
-    return BlockHeader.Part(length: UInt32(length), checksum: xxh3(frame))
   }
 }
 
@@ -121,14 +136,27 @@ enum RawFrame {
     return position
   }
 
+  /// Where the content begins in `frame`, if it is one like those of `write` of `count` bytes that
+  /// stand side by side.
+  static func offset(ofContent count: Int, in frame: UnsafeRawBufferPointer) -> Int? {
+    guard (1...blockSize).contains(count), frame.count == length(count), isFrame(frame, count),
+      UInt32(frame[contentOffset]) | UInt32(frame[contentOffset + 1]) << 8
+        | UInt32(frame[contentOffset + 2]) << 16 == 1 | UInt32(count) << 3
+    else { return nil }
+    return contentOffset + 3
+  }
+
+  private static func isFrame(_ frame: UnsafeRawBufferPointer, _ count: Int) -> Bool {
+    frame.loadUnaligned(as: UInt32.self).littleEndian == magic && frame[4] == descriptor
+      && frame.loadUnaligned(fromByteOffset: 5, as: UInt32.self).littleEndian == UInt32(count)
+  }
+
   /// Copies the content of a frame like those of `write`, and says whether it is one. The checksum
   /// is left to the caller, who has compared one of the whole frame.
   static func read(
     _ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer
   ) -> Bool {
-    guard content.count > 0, frame.count == length(content.count),
-      frame.loadUnaligned(as: UInt32.self).littleEndian == magic, frame[4] == descriptor,
-      frame.loadUnaligned(fromByteOffset: 5, as: UInt32.self).littleEndian == UInt32(content.count)
+    guard content.count > 0, frame.count == length(content.count), isFrame(frame, content.count)
     else { return false }
     var position = contentOffset
     var start = 0

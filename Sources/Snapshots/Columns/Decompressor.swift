@@ -30,4 +30,23 @@ final class Decompressor {
       throw place.damaged("a column cannot be decompressed\(reason)")
     }
   }
+
+  /// Decompresses all frames of a part, which are one of all of `content`, or one for each
+  /// `pageLength` bytes of it.
+  func decompress(
+    pages part: UnsafeRawBufferPointer, of pageLength: Int,
+    into content: UnsafeMutableRawBufferPointer, at place: Place
+  ) throws(EmbeddingError) {
+    if RawFrame.read(part, into: content) { return }
+    let frames = try PlanePages.frames(
+      part, contentLength: content.count, pageLength: pageLength, at: place)
+    var start = 0
+    for frame in frames {
+      let end = frames.count == 1 ? content.count : min(content.count, start + pageLength)
+      try decompress(
+        UnsafeRawBufferPointer(rebasing: part[frame]),
+        into: UnsafeMutableRawBufferPointer(rebasing: content[start..<end]), at: place)
+      start = end
+    }
+  }
 }

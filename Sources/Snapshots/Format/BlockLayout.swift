@@ -46,6 +46,18 @@ struct BlockLayout: Sendable {
     }
   }
 
+  /// Rows of a page of a compressed plane of vectors.
+  var rowsPerPage: Int { PlanePages.rowCount(dimension: dimension) }
+
+  /// Bytes of such a page.
+  var vectorPageLength: Int { rowsPerPage * dimension }
+
+  /// The parts that are planes of vectors: with int8 the scales come before them, and have no pages.
+  var vectorPlanes: Range<Int> {
+    let end = metadataParts + vectorParts
+    return end - (vectorParts == 0 ? 0 : encoding == .int8 ? 1 : vectorParts)..<end
+  }
+
   var slotParts: Int { kind == .rows && slotCount > 0 ? 4 : 0 }
 
   var partCount: Int { metadataParts + vectorParts + slotParts }

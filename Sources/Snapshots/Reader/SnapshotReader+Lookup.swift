@@ -11,11 +11,7 @@ extension SnapshotReader {
     _ ids: borrowing IDBatch, columns: SnapshotColumns = .vectors,
     found: (Int, borrowing SnapshotRow) throws(EmbeddingError) -> Void
   ) throws(EmbeddingError) -> Int {
-    guard ids.type == description.idType else {
-      throw EmbeddingError(
-        .invalidArgument,
-        "\(path) has ids of type \(description.idType); the batch has \(ids.type).")
-    }
+    try checkType(ids)
     return try ids.withUnsafeIDs { (ids) throws(EmbeddingError) -> Int in
       try lookup(ids, columns, found)
     }
@@ -25,19 +21,29 @@ extension SnapshotReader {
     _ ids: UnsafeIDs, _ columns: SnapshotColumns,
     _ found: (Int, borrowing SnapshotRow) throws(EmbeddingError) -> Void
   ) throws(EmbeddingError) -> Int {
-    var wanted: [(key: UInt64, position: Int)] = (0..<ids.count).map { i in
-      (ids.int64s.map { IDKeys.key($0[i]) } ?? xxh3(ids.bytes(i)), i)
-    }
-    if ids.count > 1 { wanted.sort { $0.key < $1.key } }
-    var cursor = BlockCursor(self, columns)
+    let wanted = Self.order(ids)
+    var cursor = cursor(columns)
     var count = 0
-    for (key, position) in wanted {
+    for element in wanted {
+      let position = Int(element.index)
       let bytes = ids.int64s == nil ? ids.bytes(position) : nil
-      guard let (block, index) = try cursor.find(key, bytes) else { continue }
+      guard let (block, index) = try cursor.find(element.key, bytes) else { continue }
       count += 1
       try found(position, SnapshotRow(block, index))
     }
     return count
+  }
+
+  /// The keys of a batch and their positions, in the order of the file.
+  static func order(_ ids: UnsafeIDs) -> [KeyedIndex] {
+    var order: [KeyedIndex] = []
+    order.reserveCapacity(ids.count)
+    for i in 0..<ids.count {
+      let key = ids.int64s.map { IDKeys.key($0[i]) } ?? xxh3(ids.bytes(i))
+      order.append(KeyedIndex(key: key, index: UInt32(i)))
+    }
+    if ids.count > 1 { radixSort(&order) }
+    return order
   }
 
   /// Calls `found` with the position in the batch and the row for each of `ordinals`: positions
@@ -52,7 +58,7 @@ extension SnapshotReader {
       throw EmbeddingError(
         .invalidArgument, "\(path) has \(rowCount) rows; there is none at position \(last.row).")
     }
-    var cursor = BlockCursor(self, columns)
+    var cursor = cursor(columns)
     for (row, position) in wanted {
       let (block, index) = try cursor.row(row)
       try found(position, SnapshotRow(block, index))
@@ -61,23 +67,26 @@ extension SnapshotReader {
 }
 
 /// Finds rows one after the other, holding on to the page and the block of the last one.
-private struct BlockCursor {
-  private let reader: SnapshotReader
-  private let columns: SnapshotColumns
-  private var pageIndex = -1
-  private var page: LoadedPage?
-  private var blockIndex = -1
-  private var block: DecodedBlock?
+struct BlockCursor<Block: BlockOfKeys> {
+  /// Block `index` of a page, from the cache or the file.
+  typealias Loader = (_ index: Int, LoadedPage, _ page: Int) throws(EmbeddingError) -> Block
 
-  init(_ reader: SnapshotReader, _ columns: SnapshotColumns) {
+  private let reader: SnapshotReader
+  private let load: Loader
+  private(set) var pageIndex = -1
+  private(set) var page: LoadedPage?
+  private(set) var blockIndex = -1
+  private var block: Block?
+
+  init(_ reader: SnapshotReader, _ load: @escaping Loader) {
     self.reader = reader
-    self.columns = columns
+    self.load = load
   }
 
   /// The row whose key is `key`, and whose id is `bytes` if ids are byte strings.
   mutating func find(
     _ key: UInt64, _ bytes: UnsafeRawBufferPointer?
-  ) throws(EmbeddingError) -> (DecodedBlock, Int)? {
+  ) throws(EmbeddingError) -> (Block, Int)? {
     guard var pageIndex = reader.rows.page(for: key) else { return nil }
     // Ids with equal keys may begin in an earlier block than the last that begins with the key.
     while true {
@@ -88,7 +97,7 @@ private struct BlockCursor {
       {
         while true {
           let block = try block(index)
-          if let row = Self.find(key, bytes, in: block) { return (block, row) }
+          if let row = block.find(key, bytes) { return (block, row) }
           if index == 0 || entries[index].firstKey != key { break }
           index -= 1
         }
@@ -99,7 +108,7 @@ private struct BlockCursor {
   }
 
   /// Row `row` of all, which there is.
-  mutating func row(_ row: UInt64) throws(EmbeddingError) -> (DecodedBlock, Int) {
+  mutating func row(_ row: UInt64) throws(EmbeddingError) -> (Block, Int) {
     let page = try page(reader.rows.page(ofRow: row))
     let index = lastPosition(count: page.firstRows.count, atMost: row) { page.firstRows[$0] } ?? 0
     return (try block(index), Int(row - page.firstRows[index]))
@@ -113,31 +122,20 @@ private struct BlockCursor {
   }
 
   /// Block `index` of the page at hand.
-  private mutating func block(_ index: Int) throws(EmbeddingError) -> DecodedBlock {
+  private mutating func block(_ index: Int) throws(EmbeddingError) -> Block {
     if index == blockIndex, let block { return block }
     guard let page else { preconditionFailure("a block without its page") }
-    let block = try reader.block(index, of: page, pageIndex, columns: columns)
+    let block = try load(index, page, pageIndex)
     (blockIndex, self.block) = (index, block)
     return block
   }
+}
 
-  private static func find(
-    _ key: UInt64, _ bytes: UnsafeRawBufferPointer?, in block: DecodedBlock
-  ) -> Int? {
-    let keys = block.keys
-    guard let last = lastPosition(count: keys.count, atMost: key, { keys[$0] }), keys[last] == key
-    else { return nil }
-    guard let bytes else { return last }
-    var index = last
-    while index >= 0, keys[index] == key {
-      let ids = block.rows.ids
-      let range = Int(ids.offsets[index])..<Int(ids.offsets[index + 1])
-      let isHere = ids.bytes.withUnsafeBytes {
-        isEqual(UnsafeRawBufferPointer(rebasing: $0[range]), bytes)
-      }
-      if isHere { return index }
-      index -= 1
+extension SnapshotReader {
+  /// A cursor over blocks with `columns` at least.
+  private func cursor(_ columns: SnapshotColumns) -> BlockCursor<DecodedBlock> {
+    BlockCursor(self) { (index, page, pageIndex) throws(EmbeddingError) -> DecodedBlock in
+      try self.block(index, of: page, pageIndex, columns: columns)
     }
-    return nil
   }
 }

@@ -1,4 +1,5 @@
 package import StorageBase
+import Synchronization
 
 /// How a snapshot is opened.
 package struct SnapshotReaderOptions: Sendable {
@@ -38,6 +39,9 @@ package final class SnapshotReader: Sendable {
   let rows: BlockSequence
   let deletions: BlockSequence
   let cache: BlockCache
+  /// The blocks of rows whose vectors were compared with their checksums since the file was opened.
+  let checked: Mutex<BitSet>
+  private let mapping = Mutex<MappedFile?>(nil)
   /// Decoders that no thread is using.
   private let decoders = Monitor<[BlockDecoder]>([])
 
@@ -97,7 +101,21 @@ package final class SnapshotReader: Sendable {
     deletions = BlockSequence(
       .deletions, directory.deletionPages, offset: rows.offsets[rows.pages.count])
     cache = BlockCache(budget: options.cacheBudget)
+    checked = Mutex(BitSet(count: rows.pages.count * Limits.blocksPerPage))
   }
+
+  /// The file in memory, mapped at first use.
+  func map() throws(EmbeddingError) -> MappedFile {
+    try mapping.withLock { (mapping) throws(EmbeddingError) -> MappedFile in
+      if let mapping { return mapping }
+      let map = try file.map()
+      mapping = map
+      return map
+    }
+  }
+
+  /// A number for block `index` of page `page` of the rows.
+  func sequenceNumber(_ index: Int, _ page: Int) -> Int { page * Limits.blocksPerPage + index }
 
   /// Whether the file at `path` begins as a snapshot does, of whatever version. False also for what
   /// is not a regular file.

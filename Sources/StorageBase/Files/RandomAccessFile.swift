@@ -31,4 +31,9 @@ package final class RandomAccessFile: Sendable {
     }
     return done
   }
+
+  /// Maps the whole file, which must not be empty, for reading in place.
+  package func map() throws(EmbeddingError) -> MappedFile {
+    try MappedFile(descriptor: file.descriptor, byteCount: size, name: path)
+  }
 }

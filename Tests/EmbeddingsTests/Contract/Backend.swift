@@ -100,6 +100,22 @@ final class Pair {
     try contract.backend.commit(store)
     #expect(try store.count == reference.rows.count)
     #expect(try difference() == nil)
+    try expectSnapshotEqual(ids)
+  }
+
+  /// Compares the snapshot of the table, served from its file: the reading part of the contract.
+  private func expectSnapshotEqual(_ ids: [EmbeddingID]) throws {
+    guard contract.backend == .table, let table = store as? EmbeddingTable else { return }
+    let file = directory.path + "/contract.embsnap"
+    try table.exportSnapshot(file)
+    let snapshot = try SnapshotStore(file)
+    #expect(
+      try snapshot.lookup(contract.column(ids), mode: .serving)
+        == reference.lookup(ids, mode: .serving))
+    #expect(try snapshot.metadata(contract.column(ids)) == reference.metadata(ids))
+    #expect(try snapshot.count == reference.rows.count)
+    #expect(try reference.difference(from: snapshot) == nil)
+    #expect(code { _ = try snapshot.lookup(contract.column(ids), mode: .training) } == .readOnly)
   }
 
   func difference(batchSize: Int = 1000) throws -> String? {

@@ -37,11 +37,15 @@ import Testing
   }
 
   @Test func tableRecordHasItsFieldsAtTheirOffsets() throws {
-    let configuration = TableConfiguration(
+    var configuration = TableConfiguration(
       dimension: 2, idType: .int64, initializer: .uniform(-1...1), seed: 5,
       optimizer: .adagrad(learningRate: 0.5))
+    configuration.admission = .countingBloomFilter(threshold: 1, expectedIDs: 9)
+    configuration.cutoff = 2
+    configuration.counting = .updates
     try stored(configuration) { table in
-      try table.update([3, -4], gradients: [[1, 1], [1, 1]], step: 7)
+      for _ in 0..<2 { try table.update([3, -4], gradients: [[1, 1], [1, 1]], step: 7) }
+      try table.update([5], gradients: [[1, 1]], step: 7)
     } _: { stored in
       let record = try stored.record("table:t")
       #expect(record.load(0, UInt32.self) == 1)
@@ -51,7 +55,7 @@ import Testing
       #expect(record[16] == 1)
       #expect(record.load(17, UInt64.self) == 5)
       #expect(record.load(25, UInt64.self) == 2)
-      #expect(record.load(33, UInt64.self) == 2)
+      #expect(record.load(33, UInt64.self) == 4)
       #expect(record.load(57, UInt64.self) == 1, "the generation of the last change")
       #expect(record.load(65, UInt64.self) == 0, "the oldest that a delta can begin from")
       #expect(record.load(73, UInt64.self) == 2, "commits in the log")
@@ -62,6 +66,15 @@ import Testing
       #expect(rest.string() == "adagrad")
       #expect(rest.float() == 0.5)
       #expect(rest.parameters() == ["initialAccumulator = 0.1", "epsilon = 1e-07"])
+      #expect(rest.string() == "countingBloomFilter")
+      func next() -> UInt64 {
+        defer { rest = rest.dropFirst(8) }
+        return Array(rest).load(0, UInt64.self)
+      }
+      #expect(next() == 1 && next() == 9 && Double(bitPattern: next()) == 0.01)
+      #expect(next() == 2 && next() == 0, "cutoff and shared rows")
+      #expect(rest.removeFirst() == 1, "counts updates")
+      #expect([next(), next(), next(), next()] == [1, 3, 2, 0])
       #expect(rest.isEmpty)
       #expect(
         record.load(record.count - 8, UInt64.self) == stored.checksum(of: record, key: "table:t"))

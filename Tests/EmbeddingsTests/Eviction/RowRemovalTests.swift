@@ -6,6 +6,33 @@ import Testing
 
 @testable import Embeddings
 
+extension EmbeddingTable {
+  /// Removes the rows that `choose` puts into the set; it may be called twice.
+  func removeRows<R>(
+    limits: RowRemoval.Limits = RowRemoval.Limits(),
+    choose: (
+      borrowing WriteTransaction, inout TableRecord, inout RowSet
+    ) throws(EmbeddingError) -> R
+  ) throws(EmbeddingError) -> R {
+    try database.alone { () throws(EmbeddingError) in
+      try database.commitAlone(as: database.state.withLock { $0.live })
+      let ((result, numbers), record) = try database.writeTable(core) {
+        (transaction, before, stamp) throws(EmbeddingError) in
+        var record = before
+        var rows = RowSet(rowCount: record.rowCount)
+        let result = try choose(transaction, &record, &rows)
+        let removal = RowRemoval(rows, from: storage, limits: limits)
+        var recorder = ChangeRecorder(storage, before, stamp)
+        try removal.run(&record, &recorder, in: transaction)
+        try recorder.finish(&record, in: transaction)
+        return ((result, removal.numbers), record)
+      }
+      core.takeOver(record, numbers)
+      return result
+    }
+  }
+}
+
 /// Removal of many rows at once, under limits so small that every path is taken.
 @Suite struct RowRemovalTests {
   let scratch = Scratch()

@@ -50,6 +50,26 @@ import Testing
     #expect(thrownError { _ = try table.histograms(normBins: 0) }?.code == .invalidArgument)
   }
 
+  @Test func aSnapshotHasTheHistogramsOfItsTable() throws {
+    let database = try openDatabase(directory.path)
+    let table = try database.plainTable("t", 3, .int64)
+    let file = directory.path + "/x.embsnap"
+    try table.exportSnapshot(file)
+    #expect(try SnapshotStore(file).histograms() == table.histograms())
+    try table.assign(
+      (0..<5000).map { Int64($0) }, vectors: (0..<5000).map { [Float($0), 1, -2] })
+    try table.addFrequency(IDColumn((0..<999).map { Int64($0) }).batch)
+    try database.commit(step: 1)
+    try table.exportSnapshot(file)
+    let store = try SnapshotStore(file)
+    let (found, expected) = (try store.histograms(normBins: 7), try table.histograms(normBins: 7))
+    #expect(found.frequencies == expected.frequencies && found.norms == expected.norms)
+    #expect(found.norm.maximum == expected.norm.maximum)
+    // Sums are rounded in another order.
+    #expect(abs(found.norm.mean - expected.norm.mean) < 1e-6)
+    #expect(thrownError { _ = try store.histograms(normBins: 0) }?.code == .invalidArgument)
+  }
+
   @Test func damagedBlockStopsTheHistogram() throws {
     let database = try openDatabase(directory.path)
     let table = try database.plainTable("t", 2, .int64)

@@ -126,6 +126,131 @@ import Testing
     try table.importSnapshot(path, .init(acceptsLossy: true))
   }
 
+  @Test func hotRowsShareBlocksAfterAnImport() throws {
+    let database = try scratch.open()
+    let table = try database.table("t", plain)
+    let count = 40_000
+    // One of 50 ids is hot, scattered over the order of the ids.
+    func frequency(_ id: Int) -> Int { id % 50 == 7 ? 100 + id % 90 : 1 + id % 3 }
+    try table.set(0..<Int64(count), to: 1)
+    for seen in 1...189 {
+      let ids = (0..<count).filter { frequency($0) >= seen }.map { Int64($0) }
+      try table.addFrequency(IDColumn(ids).batch)
+    }
+    try database.commit(step: 1)
+    try table.exportSnapshot(scratch.file("x"))
+    let target = try database.table("target", plain)
+    try target.importSnapshot(scratch.file("x"))
+    let content = try Content(target)
+    #expect(try content == Content(table))
+    let rowsPerBlock = target.core.storage.layout.rowsPerBlock
+    let hot = content.order.indices.filter { content.rows[content.order[$0]]!.frequency >= 100 }
+    let blocks = Set(hot.map { $0 / rowsPerBlock })
+    #expect(hot.count == count / 50)
+    #expect(blocks.count <= hot.count / rowsPerBlock + 2)
+    // The hottest come in falling order.
+    let frequencies = hot.map { content.rows[content.order[$0]]!.frequency }
+    #expect(frequencies.first! < 200 && frequencies.count { $0 >= 128 } > 0)
+    // The same order every time.
+    let again = try database.table("again", plain)
+    try again.importSnapshot(scratch.file("x"))
+    #expect(try Content(again).order == content.order)
+    #expect(try database.verify().isIntact)
+  }
+
+  @Test func rowsOfLikeFrequencyComeInRunsOfWholeBlocks() throws {
+    var runs = FrequencyRuns(
+      RowBatch(idType: .int64, dimension: 2, slotCount: 1), rowsPerBlock: 10, runBytes: 36 * 45)
+    var random = SeededGenerator(seed: 3)
+    var given: [Int64: UInt64] = [:]
+    var next: Int64 = 0
+    var (sizes, order): ([Int], [Int64]) = ([], [])
+    var batch = RowBatch(idType: .int64, dimension: 2, slotCount: 1)
+    var frequencies: [[UInt64]] = []
+    while try runs.next(
+      into: &batch,
+      from: { (rows) throws(EmbeddingError) in
+        guard next < 2000 else { return false }
+        rows.removeAll()
+        for _ in 0..<123 {
+          let frequency = UInt64(1) << UInt64.random(in: 0..<6, using: &random) / 2
+          rows.ids.append(next)
+          rows.vectors += [Float(next), 1]
+          rows.slots.append(Float(frequency))
+          rows.frequencies.append(frequency)
+          rows.lastSteps.append(next)
+          given[next] = frequency
+          next += 1
+        }
+        return true
+      })
+    {
+      sizes.append(batch.count)
+      frequencies.append(batch.frequencies)
+      for i in 0..<batch.count {
+        let id = batch.ids.int64s[i]
+        order.append(id)
+        #expect(given[id] == batch.frequencies[i] && batch.slots[i] == Float(batch.frequencies[i]))
+        #expect(batch.vectors[2 * i] == Float(id) && batch.lastSteps[i] == id)
+      }
+    }
+    #expect(order.count == given.count && Set(order).count == given.count)
+    let whole = sizes.prefix { $0 == 40 }.count
+    #expect(whole > 20 && sizes.dropFirst(whole).allSatisfy { $0 < 40 })
+    #expect(sizes.count - whole <= 6)
+    #expect(frequencies.allSatisfy { Set($0.map { 64 - $0.leadingZeroBitCount }).count == 1 })
+    let rest = frequencies.dropFirst(whole).flatMap { $0 }
+    #expect(rest == rest.sorted(by: >))
+  }
+
+  @Test func anotherSeedOrInitializerIsRefusedAndOtherTrainingIsNamed() throws {
+    let database = try scratch.open()
+    let source = TableConfiguration(
+      dimension: 4, idType: .int64, initializer: .uniform(-0.1...0.1), seed: 5,
+      optimizer: .adagrad(learningRate: 0.1))
+    let table = try database.table("t", source)
+    try table.set(0..<10, to: 1)
+    try database.commit(step: 1)
+    let path = scratch.file("x")
+    try table.exportSnapshot(path)
+    func store(
+      _ change: (inout TableConfiguration) -> Void
+    ) throws -> MemoryEmbeddingStore {
+      var configuration = source
+      change(&configuration)
+      return try MemoryEmbeddingStore(configuration)
+    }
+    var other = try store { $0.seed = 6 }
+    var error = thrownError { try other.importSnapshot(path) }
+    #expect(error?.code == .configurationMismatch)
+    #expect(error?.message.contains("seed 5") == true && error?.message.contains("6") == true)
+    #expect(try other.count == 0)
+    var summary = try other.importSnapshot(path, .init(acceptsOtherInitialVectors: true))
+    #expect(summary.notes.count == 1 && summary.notes[0].contains("seed 5"))
+
+    other = try store { $0.initializer = .uniform(-0.2...0.2) }
+    error = thrownError { try other.importSnapshot(path) }
+    #expect(error?.code == .configurationMismatch)
+    #expect(error?.message.contains("0.1") == true && error?.message.contains("0.2") == true)
+    summary = try other.importSnapshot(path, .init(vectorsOnly: true))
+    #expect(summary.notes.count == 1 && summary.rows.inserted == 10)
+
+    other = try store { $0.optimizer = .adagrad(learningRate: 0.2, initialAccumulator: 0.3) }
+    summary = try other.importSnapshot(path)
+    #expect(summary.notes.count == 2)
+    #expect(summary.notes[0].contains("learning rate 0.1, the table has 0.2"))
+    #expect(summary.notes[1].contains("initialAccumulator"))
+    #expect(try store { _ in }.importSnapshot(path).notes.isEmpty)
+    // A constant does not depend on the seed.
+    let constant = try database.table("c", plain)
+    try constant.set(0..<10, to: 1)
+    try database.commit(step: 2)
+    try constant.exportSnapshot(path)
+    var seeded = plain
+    seeded.seed = 99
+    #expect(try MemoryEmbeddingStore(seeded).importSnapshot(path).notes.isEmpty)
+  }
+
   @Test func aDeltaIsRefused() throws {
     let store = try MemoryEmbeddingStore(plain)
     let path = scratch.file("delta")

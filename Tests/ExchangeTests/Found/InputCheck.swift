@@ -69,12 +69,15 @@ package struct InputCheck: Sendable {
   /// Reads `input` in every way; what was promised and not kept, or nil.
   package func violation(_ input: UnsafeRawBufferPointer) -> String? {
     let file = MemoryFile(input)
+    // Their paths are of descriptors, which close when they go.
+    defer { withExtendedLifetime(file) {} }
     for way in ways {
       if let violation = Self.violation(file.path, way) { return violation }
     }
     guard isCompanion else { return nil }
     let matrix = MemoryFile(Self.smallMatrix)
     let words = MemoryFile("2 1\na 1\nb 2\n")
+    defer { withExtendedLifetime((matrix, words)) {} }
     return Self.violation(matrix.path, ReaderOptions(format: .npy, idsPath: file.path))
       ?? Self.violation(
         words.path, ReaderOptions(format: .word2vecText, vocabularyPath: file.path))

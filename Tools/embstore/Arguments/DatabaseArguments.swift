@@ -22,9 +22,12 @@ struct DatabaseArguments: ParsableArguments {
   func openForWriting(creating: Bool = false) throws(EmbeddingError) -> EmbeddingDatabase {
     var options = EmbeddingDatabase.Options()
     options.allowsUnsafeFileSystem = allowUnsafeFileSystem
-    if !creating { try checkExists(database) }
+    if !creating { try checkExists() }
     return try EmbeddingDatabase(at: database, options: options)
   }
+
+  /// Refuses a path without a database, and says what is there.
+  func checkExists() throws(EmbeddingError) { try checkDatabaseExists(database) }
 
   /// Whether there is a database.
   var exists: Bool { databaseExists(database) }
@@ -36,13 +39,13 @@ func openDatabaseForReading(
 ) throws(EmbeddingError) -> EmbeddingDatabase {
   var options = EmbeddingDatabase.Options.readOnly
   options.allowsUnsafeFileSystem = allowsUnsafeFileSystem
-  try checkExists(path)
+  try checkDatabaseExists(path)
   return try EmbeddingDatabase(at: path, options: options)
 }
 
 private func databaseExists(_ path: String) -> Bool { access(path + "/data.mdb", F_OK) == 0 }
 
-private func checkExists(_ path: String) throws(EmbeddingError) {
+private func checkDatabaseExists(_ path: String) throws(EmbeddingError) {
   guard !databaseExists(path) else { return }
   var status = Glibc.stat()
   let reason =

@@ -31,28 +31,55 @@ struct Backup: ParsableCommand {
 /// Copies a database without its free pages.
 struct Compact: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Copy the last commit to another directory, without free pages.",
+    abstract: "Rewrite a database, or copy it, without free pages.",
     discussion: """
-      A database file never shrinks: what was deleted leaves pages to be filled again ('embstore \
-      stat' shows how many). The copy has none. To put it in the place of the original, end every \
-      process that has the original open, then rename the directories.
+      A database file never shrinks by itself: what was deleted or evicted leaves pages to be filled \
+      again ('embstore stat' shows how many). Without COPY, the database is rewritten in place: a \
+      copy is made beside it, so that there must be room for both, and takes its place at once; \
+      interrupted at any point, the old file or the new one is there, whole. No other process may \
+      have the database open. With COPY, the original stays as it is, and may be open.
 
-      With --json: database, copy, bytes_before, bytes_after.
+      With --json: database, copy (null in place), bytes_before, bytes_after.
 
       EXAMPLES:
+        embstore compact words.emb
         embstore compact words.emb small.emb
-        mv words.emb old.emb && mv small.emb words.emb
       """)
 
   @OptionGroup var database: DatabaseArguments
-  @Argument(help: "The directory of the copy; must not hold a database.", completion: .directory)
-  var copy: String
+  @Argument(
+    help: "The directory of the copy; must not hold a database. Without it, in place.",
+    completion: .directory)
+  var copy: String?
   @OptionGroup var output: OutputOptions
 
   func run() throws {
+    guard let copy else { return try compactInPlace() }
     try copyDatabase(database, to: copy, "Compacted", output) {
       (store) throws(EmbeddingError) in try store.compact(to: copy)
     }
+  }
+}
+
+extension Compact {
+  fileprivate func compactInPlace() throws {
+    let path = database.database
+    try database.checkExists()
+    var options = EmbeddingDatabase.Options()
+    options.allowsUnsafeFileSystem = database.allowUnsafeFileSystem
+    let sizes = try Interruption.during(
+      "the database is as it was, or compacted",
+      cleanUp: { unlink(path + "/data.mdb.compacting") }
+    ) { [options] () throws(EmbeddingError) in
+      try EmbeddingDatabase.compact(at: path, options: options)
+    }
+    try report(
+      "Compacted \(path) from \(byteText(sizes.bytesBefore)) to \(byteText(sizes.bytesAfter)).",
+      .object([
+        ("database", .string(path)), ("copy", .null),
+        ("bytes_before", .integer(sizes.bytesBefore)),
+        ("bytes_after", .integer(sizes.bytesAfter)),
+      ]), asJSON: output.json)
   }
 }
 

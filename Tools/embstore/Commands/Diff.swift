@@ -1,12 +1,14 @@
 import ArgumentParser
 import Embeddings
+import Glibc
 
-/// Compares two snapshots.
+/// Compares two snapshots or tables.
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Compare two snapshots: ids that came and went, and how far vectors moved.",
+    abstract: "Compare two snapshots or tables: ids that came and went, and how far vectors moved.",
     discussion: """
-      Vectors are compared bit for bit, and their distance is Euclidean; each bar of the histogram \
+      Each side is a full snapshot, or a database, of which the last commit is read, whatever is \
+      trained meanwhile. Vectors are compared bit for bit, and their distance is Euclidean; each bar of the histogram \
       reaches up to twice the distance at which it begins. Slots and frequencies are not compared. \
       Memory is that of a few blocks. The exit code is 0 whether the snapshots differ or not.
 
@@ -16,12 +18,18 @@ struct Diff: ParsableCommand {
       EXAMPLES:
         embstore diff monday.embsnap tuesday.embsnap
         embstore diff monday.embsnap tuesday.embsnap --count 100 --json
+        embstore diff monday.embsnap words.emb --table words
       """)
 
-  @Argument(help: "The earlier snapshot.", completion: .file())
+  @Argument(help: "The earlier snapshot, or a database.", completion: .file())
   var first: String
-  @Argument(help: "The later snapshot.", completion: .file())
+  @Argument(help: "The later snapshot, or a database.", completion: .file())
   var second: String
+  @OptionGroup var table: TableOption
+  @Flag(
+    help: ArgumentHelp(
+      "Accept a network file system, whose locks and maps cannot be trusted.", visibility: .hidden))
+  var allowUnsafeFileSystem = false
   @Option(name: .shortAndLong, help: "How many of the rows that moved farthest to show.")
   var count = 10
   @OptionGroup var output: OutputOptions
@@ -33,7 +41,7 @@ struct Diff: ParsableCommand {
   }
 
   func run() throws {
-    let found = try compareSnapshots(first, second, farthest: count)
+    let found = try compareRows(side(first), side(second), farthest: count)
     if output.json { return try say(json(found).pretty) }
     var out = Output()
     let (one, other) = found.descriptions
@@ -66,6 +74,16 @@ struct Diff: ParsableCommand {
     }
     for line in lines { try out.line(line) }
     try out.flush()
+  }
+
+  /// A directory is a database; all else is said of the file.
+  private func side(_ path: String) throws(EmbeddingError) -> ComparedRows {
+    var status = Glibc.stat()
+    guard path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+      return .snapshot(path)
+    }
+    let store = try openDatabaseForReading(path, allowsUnsafeFileSystem: allowUnsafeFileSystem)
+    return .table(try table.open(in: store))
   }
 
   private func json(_ found: SnapshotComparison) -> JSON {

@@ -16,8 +16,15 @@ struct Export: ParsableCommand {
       Training goes on from it, on any machine; other commands read it as it is. Its rows stand in \
       the order of their ids. Exports of one commit are equal byte for byte.
 
+      With --since, the snapshot is a delta: the rows written and the ids deleted since a step, or \
+      since the state of a snapshot or delta file, whose encoding it then has. It takes as long as \
+      what changed is large. 'embstore import' takes it in where the base was imported, and \
+      'embstore merge' makes base and deltas into one snapshot, without a database. How far back \
+      deltas reach: 65,536 commits, and as many deletions as the table has rows, or a million.
+
       With --json: table, file, format, rows, and step and batches of the commit written; of a \
-      snapshot also identity, encoding, bytes. Where standard output is the file, that goes to \
+      snapshot also identity, encoding, bytes; of a delta also deletions and base (identity, step, \
+      batches). Where standard output is the file, that goes to \
       standard error.
 
       EXAMPLES:
@@ -27,6 +34,8 @@ struct Export: ParsableCommand {
         embstore export words.emb - --format glove | zstd > words.txt.zst
         embstore export words.emb words.embsnap
         embstore export words.emb serving.embsnap --encoding float16 --no-slots
+        embstore export words.emb tuesday.embsnap --since monday.embsnap
+        embstore export words.emb since-5000.embsnap --since 5000
       """)
 
   @OptionGroup var database: DatabaseArguments
@@ -47,6 +56,10 @@ struct Export: ParsableCommand {
   var encoding: ValueEncoding?
   @Flag(name: .customLong("no-slots"), help: "For snapshots: leave out the optimizer slots.")
   var noSlots = false
+  @Option(
+    help: "For snapshots: write what changed since a step, or since the state of a snapshot file.",
+    completion: .file())
+  var since: String?
   @OptionGroup var output: OutputOptions
   @OptionGroup var progress: ProgressOptions
 
@@ -62,9 +75,9 @@ struct Export: ParsableCommand {
           "A snapshot has ids and frequencies, in the order of the ids. Leave out --order, "
             + "--vocabulary and --ids.")
       }
-    } else if encoding != nil || noSlots {
+    } else if encoding != nil || noSlots || since != nil {
       throw ValidationError(
-        "--encoding and --no-slots are for snapshots. Name the file something.embsnap, or add "
+        "--encoding, --no-slots and --since are for snapshots. Name the file something.embsnap, or add "
           + "--format snapshot.")
     }
   }
@@ -103,7 +116,7 @@ struct Export: ParsableCommand {
 
   private func exportSnapshot(of source: EmbeddingTable) throws {
     let bar = ProgressBar("exporting \(source.name)", isQuiet: progress.quiet)
-    let options = SnapshotExportOptions(encoding: encoding ?? .float32, includesSlots: !noSlots)
+    let options = try snapshotOptions()
     let files = [file]
     let summary = try Interruption.during(
       "nothing was written", cleanUp: { removeTemporaries(beside: files) }
@@ -112,18 +125,44 @@ struct Export: ParsableCommand {
       return try source.exportSnapshot(file, options) { bar.update($0) }
     }
     let (snapshot, written) = (summary.description, summary.file)
+    var text = "Exported \(counted(written.rowCount, "row"))"
+    var members: [(String, JSON)] = []
+    if let base = snapshot.base {
+      text += " and \(counted(written.deletionCount, "deleted id")) of table \(source.name), from "
+      text += "\(base.point) to \(snapshot.point)"
+      members.append(("deletions", .unsigned(written.deletionCount)))
+      members.append(("base", base.json))
+    } else {
+      text += " of table \(source.name), as of \(snapshot.point)"
+    }
     try tell(
-      "Exported \(counted(written.rowCount, "row")) of table \(source.name), as of "
-        + "\(snapshot.point), to \(file == "-" ? "standard output" : file) (snapshot, "
-        + "\(snapshot.encoding), \(byteText(written.byteCount))).",
-      .object([
-        ("table", .string(source.name)), ("file", .string(file)),
-        ("format", .string("snapshot")), ("rows", .unsigned(written.rowCount)),
-        ("step", .integer(snapshot.point.step)), ("batches", .unsigned(snapshot.point.batches)),
-        ("identity", .string(snapshot.identity.description)),
-        ("encoding", .string(snapshot.encoding.description)),
-        ("bytes", .unsigned(written.byteCount)),
-      ]))
+      "\(text), to \(file == "-" ? "standard output" : file) "
+        + "(\(snapshot.isDelta ? "delta" : "snapshot"), \(snapshot.encoding), "
+        + "\(byteText(written.byteCount))).",
+      .object(
+        [
+          ("table", .string(source.name)), ("file", .string(file)),
+          ("format", .string("snapshot")), ("rows", .unsigned(written.rowCount)),
+          ("step", .integer(snapshot.point.step)), ("batches", .unsigned(snapshot.point.batches)),
+          ("identity", .string(snapshot.identity.description)),
+          ("encoding", .string(snapshot.encoding.description)),
+          ("bytes", .unsigned(written.byteCount)),
+        ] + members))
+  }
+
+  /// A delta is stored as its base is, where that is a file.
+  private func snapshotOptions() throws(EmbeddingError) -> SnapshotExportOptions {
+    var options = SnapshotExportOptions(encoding: encoding ?? .float32, includesSlots: !noSlots)
+    guard let since else { return options }
+    if let step = Int64(since) {
+      options.since = .step(step)
+    } else {
+      let base = try inspectSnapshot(since)
+      options.since = .snapshot(since)
+      options.encoding = encoding ?? base.encoding
+      options.includesSlots = base.includesSlots && !noSlots
+    }
+    return options
   }
 
   private func tell(_ text: String, _ json: JSON) throws {

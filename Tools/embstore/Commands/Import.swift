@@ -17,10 +17,18 @@ struct Import: ParsableCommand {
 
       A snapshot brings slots, frequencies and last steps, and with --create name and configuration \
       of its table, and for a new database its step: training goes on as if it had never stopped. \
-      Dimension, id type and optimizer must be the table's.
+      Dimension, id type, optimizer, initializer and seed must be the table's; other \
+      hyper-parameters are warned about. Rows are laid out by frequency.
+
+      A delta brings the table from the state that it names to the next: its rows replace theirs, \
+      and the ids that it deletes go. It is taken in whole or not at all, where the table is in that \
+      state: after the import of its base into an empty table, and the deltas before it. One that was \
+      taken in already is passed over; a table that was trained since takes none. In a database of \
+      one table, the step becomes the delta's.
 
       With --json: database, table, created, inserted, replaced, kept, duplicates, and rows, the \
-      table's count afterwards.
+      table's count afterwards; of a delta database, table, created, inserted, replaced, deleted, \
+      applied_before, rows, identity, step, batches.
 
       EXAMPLES:
         embstore import words.emb glove.6B.50d.txt --create
@@ -30,6 +38,7 @@ struct Import: ParsableCommand {
         zcat huge.txt.gz | embstore import words.emb - --format glove --table words
         embstore import copy.emb words.embsnap --create
         embstore import other.emb words.embsnap --vectors-only
+        embstore import copy.emb tuesday.embsnap
       """)
 
   /// What happens to an id that has a row already.
@@ -66,6 +75,8 @@ struct Import: ParsableCommand {
   var vectorsOnly = false
   @Flag(help: "Of a snapshot: take vectors that were stored with less precision.")
   var acceptLossy = false
+  @Flag(help: "Of a snapshot: take it into a table of another initializer or seed.")
+  var acceptOtherInitializer = false
   @Option(help: "The step that the rows count as updated in.")
   var step: Int64 = 0
   @Option(help: "Take the first so many rows only.")
@@ -80,10 +91,10 @@ struct Import: ParsableCommand {
 
   func run() throws {
     guard !isOfSnapshot else { return try importSnapshot() }
-    guard !vectorsOnly, !acceptLossy else {
+    guard !vectorsOnly, !acceptLossy, !acceptOtherInitializer else {
       throw ValidationError(
-        "--vectors-only and --accept-lossy are for snapshots; \(file) is none, or standard input, "
-          + "which needs --format snapshot.")
+        "--vectors-only, --accept-lossy and --accept-other-initializer are for snapshots; \(file) is "
+          + "none, or standard input, which needs --format snapshot.")
     }
     let options = FileImportOptions(
       format: format?.exchange, existing: existing.option, step: step, idsPath: ids,

@@ -1,18 +1,24 @@
 import Embeddings
 
 extension Stat {
-  /// Shows what a snapshot says of itself, and what its columns cost.
+  /// Shows what a snapshot says of itself, what its columns cost, and unless that was not wanted or it
+  /// is a delta, how its rows are spread.
   func showSnapshot() throws {
     let reader = try SnapshotReader(path: database.database)
     let (snapshot, found) = (reader.description, try reader.statistics())
     var option = TableOption()
     option.table = table
     try option.check(snapshot, path: database.database)
+    let histograms =
+      quick || snapshot.isDelta
+      ? nil : try SnapshotStore(database.database).histograms(normBins: bins)
     var out = Output()
     if output.json {
-      try out.line(json(reader, snapshot, found).pretty)
+      let members = histograms.map { StatJSON.members($0) } ?? []
+      try out.line(JSON.object(try json(reader, snapshot, found) + members).pretty)
     } else {
       for line in try text(reader, snapshot, found) { try out.line(line) }
+      for line in histograms.map({ StatText.lines($0) }) ?? [] { try out.line(line) }
     }
     try out.flush()
   }
@@ -59,8 +65,8 @@ extension Stat {
 
   private func json(
     _ reader: SnapshotReader, _ snapshot: SnapshotDescription, _ found: SnapshotStatistics
-  ) throws -> JSON {
-    .object([
+  ) throws -> [(String, JSON)] {
+    [
       ("snapshot", .string(reader.path)), ("table", .string(snapshot.table)),
       ("identity", .string(snapshot.identity.description)),
       ("step", .integer(snapshot.point.step)), ("batches", .unsigned(snapshot.point.batches)),
@@ -68,12 +74,7 @@ extension Stat {
       ("deletions", .unsigned(reader.deletionCount)),
       (
         "base",
-        .optional(snapshot.base) {
-          .object([
-            ("identity", .string($0.identity.description)), ("step", .integer($0.point.step)),
-            ("batches", .unsigned($0.point.batches)),
-          ])
-        }
+        .optional(snapshot.base) { $0.json }
       ),
       ("configuration", try snapshot.configuration().json),
       ("encoding", .string(snapshot.encoding.description)),
@@ -90,6 +91,16 @@ extension Stat {
             ])
           })
       ),
+    ]
+  }
+}
+
+extension SnapshotDescription.Base {
+  /// Identity, step and batches.
+  var json: JSON {
+    .object([
+      ("identity", .string(identity.description)), ("step", .integer(point.step)),
+      ("batches", .unsigned(point.batches)),
     ])
   }
 }

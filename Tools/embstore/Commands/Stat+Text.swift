@@ -26,7 +26,7 @@ struct StatText {
     for (table, histogram) in zip(found.tables, histograms) {
       lines.append("")
       add(table)
-      if let histogram { add(histogram) }
+      if let histogram { lines += Self.lines(histogram) }
     }
   }
 
@@ -49,6 +49,19 @@ struct StatText {
     let perRow =
       table.rows > 0 ? ", \(byteText(table.bytesOnDisk / table.rows)) a row" : ""
     lines.append("table \(table.name)")
+    var evictions: [(String, String)] = []
+    if let policy = configuration.eviction {
+      evictions.append(
+        (
+          "policy",
+          "every \(counted(Int(policy.everySteps), "step")): evict \(policy.rule ?? .nothing)"
+            + (policy.frequencyDecay.map { "; frequencies decay by \($0)" } ?? "")
+            + "; last at step \(table.lastEvictionStep ?? 0)"
+        ))
+    }
+    if table.evictedRows > 0 || configuration.eviction != nil {
+      evictions.append(("evicted", "\(grouped(table.evictedRows)) rows in all"))
+    }
     add(
       [
         ("rows", "\(grouped(table.rows)), \(grouped(table.totalFrequency)) updates in all"),
@@ -65,11 +78,42 @@ struct StatText {
             + "\(byteText(table.idBytes)), for deltas \(byteText(table.stateBytes))\(perRow)"
         ),
         ("blocks", "of \(byteText(table.blockSize)), \(counted(table.rowsPerBlock, "row")) each"),
-      ], indent: "  ")
+      ] + (table.life.map { life($0, configuration) } ?? []) + evictions, indent: "  ")
   }
 
-  private mutating func add(_ histogram: TableHistograms) {
-    guard histogram.rows > 0 else { return }
+  /// The stages in the life of an id.
+  private func life(
+    _ life: LifeReport, _ configuration: TableConfiguration
+  ) -> [(String, String)] {
+    var entries = [("rows for", configuration.shownLife)]
+    if let counted = life.counted { entries.append(("seen", "\(grouped(counted)) ids counted")) }
+    entries.append(("admitted", "\(grouped(life.admitted)) ids"))
+    if let promoted = life.promoted {
+      entries += [
+        ("probation", "\(counted(life.onProbation, "row")) in memory"),
+        ("promoted", grouped(promoted)), ("forgotten", grouped(life.forgotten)),
+      ]
+    }
+    if let shared = life.shared {
+      entries.append(("shared", "\(grouped(shared.used)) of \(counted(shared.total, "row")) used"))
+    }
+    if let filter = life.filter {
+      let rate =
+        filter.expectedIDs.map {
+          ", false positives \(fixed(filter.falsePositiveRate * 100, 3)) %, for \(grouped($0)) ids"
+            + (filter.layers > 1
+              ? "; \(counted(filter.layers - 1, "layer")) added, since more came" : "")
+        } ?? ""
+      entries.append(
+        ("filter", "\(byteText(filter.bytes)), \(fixed(filter.fill * 100, 1)) % full\(rate)"))
+    }
+    return entries
+  }
+
+  /// Histograms as text, indented.
+  static func lines(_ histogram: TableHistograms) -> [String] {
+    guard histogram.rows > 0 else { return [] }
+    var lines: [String] = []
     func whole(_ value: Double) -> String { grouped(UInt64(exactly: value) ?? .max) }
     let (frequency, norm) = (histogram.frequency, histogram.norm)
     lines.append(
@@ -93,6 +137,7 @@ struct StatText {
     if histogram.nonFiniteRows > 0 {
       lines.append("  NaN or infinity in \(counted(histogram.nonFiniteRows, "row"))")
     }
+    return lines
   }
 
   private mutating func add(_ entries: [(String, String)], indent: String) {

@@ -12,12 +12,16 @@ struct Stat: ParsableCommand {
       With --json: database, format_version, step, batches, commits, storage (file_bytes, \
       page_bytes, used_pages, free_pages, map_bytes, last_transaction, readers with process and \
       lag, maximum_readers, oldest_reader_lag, lmdb_version, lmdb_warning) and tables (name, rows, \
-      total_frequency, id_bytes, row_bytes, state_bytes, rows_per_block, block_bytes, configuration, and unless \
-      --quick non_finite_rows, frequency and norm, each with minimum, mean, maximum and a \
+      total_frequency, id_bytes, row_bytes, state_bytes, rows_per_block, block_bytes, evicted, \
+      eviction (null, or the policy: every_steps, last_step, older_than, fewer_than, norm_below, \
+      keep_newest, keep_most_frequent, decay), configuration, life (null where each id gets a row, \
+      else seen, admitted, on_probation, promoted, forgotten, shared, and filter with bytes, fill, \
+      false_positive_rate, layers, expected_ids), and unless --quick \
+      non_finite_rows, frequency and norm, each with minimum, mean, maximum and a \
       histogram: bins with their rows, from one value to another, or through it).
 
-      Of a snapshot it shows what the file says of itself, and what its columns cost; no row is \
-      read. With --json: snapshot, table, identity, step, batches, commits, rows, deletions, base \
+      Of a snapshot it shows what the file says of itself, what its columns cost, and the same \
+      histograms, unless it is a delta; with --quick no row is read. With --json, beside these: snapshot, table, identity, step, batches, commits, rows, deletions, base \
       (of a delta: identity, step, batches), configuration, encoding, includes_slots, file_bytes, \
       index_bytes, section_bytes, blocks, and columns with name, stored_bytes, value_bytes.
 

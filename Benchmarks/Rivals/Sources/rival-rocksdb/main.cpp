@@ -17,6 +17,8 @@
 #include <memory>
 #include <numeric>
 
+#include "snapshot.hpp"
+
 using namespace bench;
 using rocksdb::Slice;
 
@@ -325,6 +327,7 @@ void bulk_load(const Options &bench, const std::string &directory) {
 
 int main(int argc, char **argv) {
   Options options(argc, argv);
+  if (options.workload == "snapshot") return look_up_snapshot(options);
   const bool is_lookup = options.workload == "w1" || options.workload == "w2" ||
                          options.workload == "w6-lookup";
   if (options.variant.empty())
