@@ -1,3 +1,4 @@
+import Foundation
 import StorageBase
 import Synchronization
 import TestSupport
@@ -58,16 +59,16 @@ import Testing
       for thread in 0..<Self.threads { try train(serial, thread, step) }
     }
     let parallel = try database.table("parallel", configuration(cutoff: cutoff))
-    let failure = Mutex<EmbeddingError?>(nil)
-    concurrently(Self.threads) { thread in
+    let failures = Failures()
+    DispatchQueue.concurrentPerform(iterations: Self.threads) { thread in
       for step in Self.steps {
         do throws(EmbeddingError) {
           try train(parallel, thread, step)
           if thread == 0, step % 7 == 0 { try database.commit() }
-        } catch { failure.withLock { $0 = error } }
+        } catch { failures.note(error) }
       }
     }
-    #expect(failure.withLock { $0 } == nil)
+    #expect(failures.isEmpty)
     let (one, other) = [serial, parallel].map { $0.core.admission!.life(in: $0.cache) }.pair
     #expect(one.admitted == other.admitted && one.promoted == other.promoted)
     #expect(one.onProbation == other.onProbation && other.forgotten == 0)
@@ -92,6 +93,14 @@ import Testing
     try database.commit(step: Self.steps.upperBound)
     #expect(try database.verify().isIntact)
   }
+}
+
+private final class Failures: Sendable {
+  private let errors = Mutex<[EmbeddingError]>([])
+
+  func note(_ error: EmbeddingError) { errors.withLock { $0.append(error) } }
+
+  var isEmpty: Bool { errors.withLock { $0.isEmpty } }
 }
 
 extension Array {

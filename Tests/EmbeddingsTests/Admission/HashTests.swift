@@ -5,7 +5,8 @@ import Testing
 
 /// The hash of ids is part of the formats: stored filters and shared rows depend on it.
 @Suite struct HashTests {
-  @Test(arguments: [
+  @Test(
+    arguments: [
       (0, 0xE220_A839_7B1D_CDAF),
       (1, 0x910A_2DEC_8902_5CC1),
       (-1, 0xE4D9_7177_1B65_2C20),
@@ -18,7 +19,8 @@ import Testing
     #expect(RowKey.key(ofHash: hash) == UInt64(bitPattern: id))
   }
 
-  @Test(arguments: [
+  @Test(
+    arguments: [
       ("a", 0xDBAC_1E87_5F4D_0340),
       ("abc", 0x76D0_3033_15C7_7EF8),
     ] as [(String, UInt64)])
