@@ -8,6 +8,8 @@ struct DeltaSummary {
   var rows: ImportSummary
   /// Rows that were deleted.
   var deleted: Int
+  /// Whether filter, counts and shared rows came in.
+  var includesLife: Bool
 }
 
 extension EmbeddingTable {
@@ -63,7 +65,10 @@ extension EmbeddingTable {
         let (rows, record) = try importer.finish(
           identity: description.identity, isExact: true, in: transaction)
         return (
-          (DeltaSummary(rows: rows, deleted: removed.count), taken),
+          (
+            DeltaSummary(
+              rows: rows, deleted: removed.count, includesLife: taken?.counts != nil), taken
+          ),
           Self.records(record, taken, before: before)
         )
       }

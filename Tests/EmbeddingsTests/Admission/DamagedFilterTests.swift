@@ -14,7 +14,8 @@ import Testing
   ]
 
   private func configuration(_ admission: Admission) -> TableConfiguration {
-    var configuration = TableConfiguration(dimension: 2, optimizer: .sgd(learningRate: 1))
+    var configuration = TableConfiguration(
+      dimension: 2, idType: .int64, optimizer: .sgd(learningRate: 1))
     configuration.admission = admission
     return configuration
   }

@@ -14,7 +14,8 @@ import Testing
 
   /// So roomy that no id is taken for another one.
   private func configuration(cutoff: UInt64) -> TableConfiguration {
-    var configuration = TableConfiguration(dimension: 2, optimizer: .sgd(learningRate: 0.5))
+    var configuration = TableConfiguration(
+      dimension: 2, idType: .int64, optimizer: .sgd(learningRate: 0.5))
     configuration.admission = .countingBloomFilter(
       threshold: 4, expectedIDs: 50_000, falsePositiveRate: 1e-6)
     configuration.cutoff = cutoff
