@@ -127,7 +127,7 @@ import Testing
     let (ids, vectors) = try all(path)
     let whole = try Data(contentsOf: URL(filePath: path))
     let damaged = directory.path + "/y"
-    for i in stride(from: 0, to: whole.count, by: 7) {
+    for i in stride(from: 0, to: whole.count, by: 61) {
       var bytes = whole
       bytes[i] ^= 1 << (i % 8)
       try bytes.write(to: URL(filePath: damaged))

@@ -20,6 +20,50 @@ import Testing
     #expect(text.contains("beta1 = 0.8"))
   }
 
+  @Test func createTakesTheLifeOfAnIDFromOptionsAndAFile() throws {
+    try bench.write(
+      """
+      # What ads have in common.
+      dimension = 8
+      id-type=int64
+
+      admission = counting-bloom:3,1000,0.001
+      cutoff = 7
+      """, to: "ads.conf")
+    try bench.succeed("create", "x.emb", "ads", "--config", "ads.conf", "--cutoff", "5")
+    try bench.succeed(
+      "create", "x.emb", "tail", "-d", "4", "--admission", "counter:2", "--shared-rows", "10",
+      "--counting", "updates")
+    let database = try EmbeddingDatabase(at: bench.path("x.emb"))
+    var ads = TableConfiguration(dimension: 8, idType: .int64)
+    ads.admission = .countingBloomFilter(
+      threshold: 3, expectedIDs: 1000, falsePositiveRate: 0.001)
+    ads.cutoff = 5
+    let table = try database.table("ads", ads)
+    var tail = TableConfiguration(dimension: 4)
+    tail.admission = .counter(threshold: 2)
+    tail.sharedRows = 10
+    tail.counting = .updates
+    _ = try database.table("tail", tail)
+    for _ in 0..<3 {
+      try table.update(
+        [1, 2, 2], gradients: [[Float]](repeating: .init(repeating: 1, count: 8), count: 3), step: 1
+      )
+    }
+    try database.commit(step: 1)
+    try database.close()
+    let stat = try bench.succeed("stat", "x.emb", "--table", "ads", "--json").json()
+    let shown = try #require((stat["tables"] as? [[String: Any]])?.first)
+    let life = try #require(shown["life"] as? [String: Any])
+    #expect(shown["rows"] as? Int == 1 && life["seen"] as? Int == 2)
+    #expect(life["admitted"] as? Int == 2 && life["on_probation"] as? Int == 1)
+    #expect(life["promoted"] as? Int == 1 && life["forgotten"] as? Int == 0)
+    let filter = try #require(life["filter"] as? [String: Any])
+    #expect(filter["expected_ids"] as? Int == 1000 && filter["layers"] as? Int == 1)
+    let text = try bench.succeed("stat", "x.emb", "--quick").out
+    #expect(text.contains("cutoff 5") && text.contains("10 shared rows"))
+  }
+
   @Test func createRefusesWhatMakesNoSense() throws {
     func fails(_ arguments: [String], _ text: String) throws {
       let process = bench.process(["create", "x.emb", "t"] + arguments)
@@ -38,6 +82,11 @@ import Testing
     try fails([], "--dimension")
     try fails(["--dimension", "4", "--optimizer", "sgd", "--epsilon", "1"], "sgd has no --epsilon")
     try fails(["--dimension", "4", "--learning-rate", "nan"], "nan")
+    try fails(["--dimension", "4", "--admission", "counter"], "counter:5")
+    try fails(["--dimension", "4", "--admission", "bloom:0"], "expectedIDs")
+    try fails(["--dimension", "4", "--admission", "sieve:3"], "there are none")
+    try bench.write("dimension: 4", to: "bad.conf")
+    try fails(["--config", "bad.conf"], "bad.conf, line 1")
     try fails(["--dimension", "4", "--initializer", "uniform:3,1"], "must rise")
     try fails(["--dimension", "4", "--initializer", "uniform:3"], "uniform:-0.05,0.05")
     try fails(["--dimension", "4", "--initializer", "magic"], "truncated-normal")

@@ -179,7 +179,7 @@ import Testing
     try bench.succeed("export", "x.emb", "x.embsnap")
     try bench.succeed(
       "create", "y.emb", "items", "--dimension", "8", "--id-type", "int64",
-      "--optimizer", "adam")
+      "--optimizer", "adam", "--seed", "7")
     let shell = Process()
     shell.executableURL = URL(fileURLWithPath: "/bin/sh")
     shell.currentDirectoryURL = URL(fileURLWithPath: bench.path("."))

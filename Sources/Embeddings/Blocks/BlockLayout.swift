@@ -23,6 +23,8 @@ struct BlockLayout: Sendable, Hashable {
   let pages: Int
   /// Rows in a full block.
   let rowsPerBlock: Int
+  /// 2^64 divided by that, rounded up.
+  private let inverse: UInt64
 
   static let pageSize = 4096
   static let pageHeaderSize = 16
@@ -57,6 +59,7 @@ struct BlockLayout: Sendable, Hashable {
     self.pages = pages
     rowsPerBlock = Self.rows(
       pages: pages, rowSize: Self.rowSize(dimension: dimension, slotCount: slotCount))
+    inverse = UInt64.max / UInt64(rowsPerBlock) &+ 1
   }
 
   static func smallestFit(dimension: Int, slotCount: Int) -> Int {
@@ -86,8 +89,11 @@ struct BlockLayout: Sendable, Hashable {
   /// The block of a row, and its place there.
   @inline(__always)
   func place(ofRow row: UInt64) -> (block: UInt64, index: Int) {
-    let (block, index) = row.quotientAndRemainder(dividingBy: UInt64(rowsPerBlock))
-    return (block, Int(index))
+    // The rounding counts for nothing below 2^40: no block has 2^24 rows. Damage may name any row.
+    let block =
+      row >> 40 == 0 && rowsPerBlock > 1
+      ? row.multipliedFullWidth(by: inverse).high : row / UInt64(rowsPerBlock)
+    return (block, Int(row &- block &* UInt64(rowsPerBlock)))
   }
 
   /// The blocks that `rowCount` rows fill.

@@ -83,6 +83,13 @@ struct BlockBuffer: ~Copyable {
       as: UInt8.self, repeating: 0, count: layout.byteCount - end)
   }
 
+  /// Changes a block at `memory`, at any alignment.
+  init(layout: BlockLayout, changing memory: UnsafeMutableRawPointer) {
+    self.layout = layout
+    self.memory = memory
+    ownsMemory = false
+  }
+
   deinit { if ownsMemory { memory.deallocate() } }
 
   var bytes: UnsafeRawBufferPointer {

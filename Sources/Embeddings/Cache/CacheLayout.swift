@@ -24,6 +24,13 @@ struct CacheLayout: Sendable {
   /// Of a slot's number, the part that says where it is in its slab.
   let slotMask: Int
 
+  /// Where the header of the row in `slot` stands, whose floats are at `floats`.
+  @inline(__always)
+  func header(_ slot: Int, ofFloats floats: UnsafeRawPointer) -> UnsafeRawPointer {
+    let place = slot & slotMask
+    return floats - floatsOffset + place &* (MemoryLayout<RowHeader>.stride &- 4 &* rowFloats)
+  }
+
   var rowsPerSlab: Int { 1 << rowsPerSlabShift }
 
   /// - Parameter mostSlabBytes: what a slab should take at most; it has 8 rows at least.

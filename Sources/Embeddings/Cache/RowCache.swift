@@ -20,7 +20,7 @@ final class RowCache: Sendable {
     @inline(__always)
     func withRows<R>(_ body: (inout RowShard) -> R) -> R {
       lock.withLock { _ in
-        defer { if rows.unreported.commitBytes != 0 { rows.report() } }
+        defer { if rows.hasUnreported { rows.report() } }
         return body(&rows)
       }
     }
@@ -52,7 +52,7 @@ final class RowCache: Sendable {
       layout: layout, budget: budget,
       slabs: SlabMemory(
         slabBytes: layout.slabBytes, limit: budget.limit, pool: budget.regions),
-      counts: counts, mostOnProbation: max(1, budget.limit / 4 / layout.rowBytes >> shardBits))
+      counts: counts, mostOnProbation: max(1, budget.limit / 4 / (layout.rowBytes << shardBits)))
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }
 

@@ -37,8 +37,18 @@ extension RowShard {
     unreported.commitBytes += layout.commitBytes
   }
 
-  /// Counts the rows that became dirty in the budget: for all rows that a batch has here at once.
+  /// Whether there is something to report.
+  @inline(__always)
+  var hasUnreported: Bool {
+    unreported.commitBytes != 0 || heldCount &+ probationCount != reportedHeldCount
+  }
+
+  /// Counts the rows that became dirty in the budget, and those that are held in the table: for all
+  /// rows that a batch has here at once.
   mutating func report() {
+    context.counts.addHeld(heldCount + probationCount - reportedHeldCount)
+    reportedHeldCount = heldCount + probationCount
+    guard unreported.commitBytes != 0 else { return }
     context.budget.addDirty(
       unreported.rows * layout.rowBytes, commitBytes: unreported.commitBytes)
     commitBytes += unreported.commitBytes

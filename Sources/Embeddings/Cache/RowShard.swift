@@ -52,6 +52,8 @@ struct RowShard: ~Copyable {
   var commitBytes = 0
   /// What of that the budget does not know yet.
   var unreported = (rows: 0, commitBytes: 0)
+  /// How many held rows, and rows on probation, the table knows of.
+  var reportedHeldCount = 0
   /// Rows that a commit was asked for, which has not begun; and those that the commit under way
   /// writes.
   var waiting = DirtyRows(flag: .dirtyB)

@@ -1,4 +1,3 @@
-import CKernels
 import LMDB
 import StorageBase
 
@@ -7,34 +6,20 @@ import StorageBase
 struct BlockEdits: ~Copyable {
   let storage: TableStorage
   let cache: RowCache
-  /// Rows to write, and which of them have which numbers.
-  private var rows: [ChangedRow] = []
-  private var order: [KeyedIndex] = []
+  /// Rows to write.
+  let rows: NumberedRows
   /// Rows that move within the table.
   var moves: [(to: UInt64, from: UInt64)] = []
   private(set) var changedBlocks: [Int] = []
   /// What the changed blocks hold now.
   private(set) var content = ContentHash()
-  /// The commit that writes.
-  private let generation: UInt64
   /// Bytes of pages that LMDB has not written yet.
   private var bytesInMemory = 0
 
   init(storage: TableStorage, cache: RowCache, generation: UInt64) {
     self.storage = storage
     self.cache = cache
-    self.generation = generation
-  }
-
-  mutating func reserveRows(_ count: Int) {
-    rows.reserveCapacity(count)
-    order.reserveCapacity(count)
-  }
-
-  /// Adds a row to write as row `number`.
-  mutating func append(_ row: ChangedRow, number: UInt64) {
-    order.append(KeyedIndex(key: number, index: UInt32(rows.count)))
-    rows.append(row)
+    rows = NumberedRows(storage: storage, cache: cache, generation: generation)
   }
 
   /// Writes all changes, and returns by how much they change the sum of frequencies of the rows
@@ -42,20 +27,90 @@ struct BlockEdits: ~Copyable {
   mutating func write(
     oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
-    radixSort(&order)
+    rows.sort()
+    var buffer = BlockBuffer(layout: storage.layout)
+    let change =
+      moves.isEmpty
+      ? try writeInBatches(oldCount: oldCount, newCount: newCount, in: transaction)
+      : try writeWithMoves(oldCount: oldCount, newCount: newCount, &buffer, in: transaction)
+    try shrink(from: oldCount, to: newCount, &buffer, in: transaction)
+    return change
+  }
+
+  // MARK: Rows that change where they are
+
+  /// Two threads share the work: while one lays blocks out, the one that has the transaction writes
+  /// those before.
+  private mutating func writeInBatches(
+    oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> UInt64 {
+    let layout = storage.layout
+    let most = max(1, min(2 << 20, cache.budget.bytesAhead / 8) / layout.byteCount)
+    let capacity = min(most, rows.count)
+    var current = BlockBatch(layout: layout, capacity: capacity)
+    var next = BlockBatch(layout: layout, capacity: capacity)
+    let (rows, oldBlocks) = (rows, layout.blockCount(rows: oldCount))
+    var change: UInt64 = 0
+    var place = 0
+    while true {
+      next.removeAll()
+      while place < rows.count, !next.isFull {
+        let number = layout.place(ofRow: rows.number(place)).block
+        let end = rows.endOfRows(below: (number + 1) * UInt64(layout.rowsPerBlock), from: place)
+        next.plan(
+          number, rows: place..<end,
+          old: number < oldBlocks ? try storage.block(number, in: transaction) : nil,
+          standsAlone: storage.blocksStandAlone)
+        place = end
+      }
+      if next.count == 0 && current.count == 0 { return change }
+      let (filled, written) = (next, current)
+      var failure: EmbeddingError?
+      func fill() { filled.fill(from: rows, rowCount: newCount) }
+      func write() {
+        do throws(EmbeddingError) {
+          for i in 0..<written.count {
+            try put(
+              written.bytes(i), written.content(i), number: written.number(i), oldBlocks,
+              in: transaction)
+          }
+        } catch { failure = error }
+      }
+      if min(filled.count, written.count) < Self.leastForThread {
+        write()
+        fill()
+      } else {
+        concurrently(fill, write)
+      }
+      if let failure { throw failure }
+      if let number = filled.damaged { throw storage.damage(number) }
+      if filled.count > 0 { change &+= filled.frequencyChange }
+      (current, next) = (filled, written)
+    }
+  }
+
+  /// Blocks for which a thread costs less than it saves.
+  private static let leastForThread = 64
+
+  // MARK: Rows that move as well
+
+  private mutating func writeWithMoves(
+    oldCount: UInt64, newCount: UInt64, _ buffer: inout BlockBuffer,
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> UInt64 {
     moves.sort { $0.to < $1.to }
     let layout = storage.layout
-    var buffer = BlockBuffer(layout: layout)
+    let oldBlocks = layout.blockCount(rows: oldCount)
     var change: UInt64 = 0
     var nextRow = 0
     var nextMove = 0
-    while nextRow < order.count || nextMove < moves.count {
+    while nextRow < rows.count || nextMove < moves.count {
       let first = min(
-        nextRow < order.count ? order[nextRow].key : .max,
+        nextRow < rows.count ? rows.number(nextRow) : .max,
         nextMove < moves.count ? moves[nextMove].to : .max)
       let number = layout.place(ofRow: first).block
       let end = (number + 1) * UInt64(layout.rowsPerBlock)
-      if number < layout.blockCount(rows: oldCount) {
+      if number < oldBlocks {
         buffer.load(try storage.checkedBlock(number, in: transaction))
       } else {
         buffer.clear()
@@ -67,47 +122,16 @@ struct BlockEdits: ~Copyable {
           to.index, from: try storage.checkedBlock(from.block, in: transaction), from.index)
         nextMove += 1
       }
-      while nextRow < order.count, order[nextRow].key < end {
-        prefetch(from: nextRow)
-        change &+= set(nextRow, in: &buffer, number: number)
-        nextRow += 1
-      }
+      let rowsEnd = rows.endOfRows(below: end, from: nextRow)
+      change &+= rows.copy(nextRow..<rowsEnd, to: &buffer, number: number)
+      nextRow = rowsEnd
       if newCount < end {
         buffer.truncate(toRows: Int(newCount - number * UInt64(layout.rowsPerBlock)))
       }
-      try put(&buffer, number: number, in: transaction)
+      let content = buffer.seal(number: number)
+      try put(buffer.bytes, content, number: number, oldBlocks, in: transaction)
     }
-    try shrink(from: oldCount, to: newCount, &buffer, in: transaction)
     return change
-  }
-
-  /// Asks for the memory of rows that will be written soon: first for what is known of them, then
-  /// for their floats.
-  private func prefetch(from place: Int) {
-    rows.withUnsafeBufferPointer { rows in
-      guard let start = rows.baseAddress else { return }
-      // Unsafe: asked for, not read.
-      if place + 16 < order.count { ck_prefetch(start + Int(order[place + 16].index)) }
-      guard place + 6 < order.count else { return }
-      let memory = start[Int(order[place + 6].index)].memory
-      for line in 0..<min(16, cache.layout.rowFloats / 16 + 1) { ck_prefetch(memory + 64 * line) }
-    }
-  }
-
-  /// Copies a row into the block; returns the change of its frequency.
-  private func set(_ place: Int, in buffer: inout BlockBuffer, number: UInt64) -> UInt64 {
-    let row = rows[Int(order[place].index)]
-    let index = storage.layout.place(ofRow: order[place].key).index
-    let old = buffer.view(number: number).frequency(index)
-    buffer.setFixed(
-      index, key: row.key, frequency: row.counts.frequency, lastStep: row.counts.lastStep,
-      generation: generation)
-    cache.shards[Int(row.shard)].withRows { rows in
-      let floats = rows.runningFloats(Int(row.slot))
-      buffer.setVector(index, from: floats)
-      buffer.setSlots(index, from: floats + storage.layout.dimension)
-    }
-    return row.counts.frequency &- old
   }
 
   /// Takes away the blocks behind the last row, and clears what is left of the last one.
@@ -124,16 +148,24 @@ struct BlockEdits: ~Copyable {
     guard kept > 0, changedBlocks.last != Int(kept - 1) else { return }
     buffer.load(try storage.checkedBlock(kept - 1, in: transaction))
     buffer.truncate(toRows: Int(newCount - (kept - 1) * UInt64(layout.rowsPerBlock)))
-    try put(&buffer, number: kept - 1, in: transaction)
+    let content = buffer.seal(number: kept - 1)
+    try put(buffer.bytes, content, number: kept - 1, kept, in: transaction)
   }
 
+  // MARK: Writing
+
   private mutating func put(
-    _ buffer: inout BlockBuffer, number: UInt64, in transaction: borrowing WriteTransaction
+    _ bytes: UnsafeRawBufferPointer, _ hash: UInt64, number: UInt64, _ oldBlocks: UInt64,
+    in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    content.add(buffer.seal(number: number))
-    try transaction.put(number, buffer.bytes, in: storage.blocks)
+    content.add(hash)
+    if number < oldBlocks {
+      try transaction.put(number, bytes, in: storage.blocks)
+    } else {
+      try transaction.append(number, bytes, in: storage.blocks)
+    }
     changedBlocks.append(Int(number))
-    bytesInMemory += buffer.bytes.count
+    bytesInMemory += bytes.count
     if bytesInMemory >= cache.budget.bytesAhead {
       try transaction.writeAhead(storage.blocks)
       bytesInMemory = 0

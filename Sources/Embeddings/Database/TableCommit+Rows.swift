@@ -34,15 +34,47 @@ extension TableCommit {
   ) throws(EmbeddingError) {
     let storage = table.storage
     // A page for each id, if they are far apart.
-    let idsAhead = table.cache.budget.bytesAhead / BlockLayout.pageSize
-    for (entered, element) in newByKey.enumerated() {
-      if entered % idsAhead == idsAhead - 1 { try transaction.writeAhead(storage.ids) }
-      let index = Int(element.index)
-      let row = new[index]
-      // The bytes outlive the lock: the row stays where it is until the commit has ended.
-      let bytes = table.cache.shards[Int(row.shard)].withRows { $0.idBytes(Int(row.slot)) }
-      try storage.insertID(
-        RowKey(hash: row.hash, bytes: bytes), row: numbers[index], in: transaction)
+    let idsAhead = max(1, table.cache.budget.bytesAhead / BlockLayout.pageSize)
+    let isFirst = try transaction.statistics(of: storage.ids).entries == 0
+    var start = 0
+    while start < newByKey.count {
+      if start > 0 { try transaction.writeAhead(storage.ids) }
+      let part = newByKey[start..<min(start + idsAhead, newByKey.count)]
+      start = part.endIndex
+      switch storage.idType {
+      case .int64:
+        try insert(part, numbers, isFirst: isFirst, in: transaction)
+      case .bytes:
+        for element in part {
+          let row = new[Int(element.index)]
+          // The bytes outlive the lock: the row stays where it is until the commit has ended.
+          let bytes = table.cache.shards[Int(row.shard)].withRows { $0.idBytes(Int(row.slot)) }
+          try storage.insertID(
+            RowKey(hash: row.hash, bytes: bytes), row: numbers[Int(element.index)], in: transaction)
+        }
+      }
+    }
+  }
+
+  /// Enters Int64 ids by their tree keys.
+  ///
+  /// - Parameter isFirst: whether the tree has only ids that precede them, entered here before.
+  private func insert(
+    _ part: ArraySlice<KeyedIndex>, _ numbers: [UInt64], isFirst: Bool,
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    try transaction.withAppender(table.storage.ids) { (tree) throws(EmbeddingError) in
+      for element in part {
+        let row = numbers[Int(element.index)].littleEndian
+        try withUnsafePointer(to: row) { (row) throws(EmbeddingError) in
+          let value = UnsafeRawBufferPointer(start: row, count: 8)
+          if isFirst {
+            try tree.append(element.key, value)
+          } else {
+            try tree.put(element.key, value)
+          }
+        }
+      }
     }
   }
 
@@ -92,24 +124,17 @@ extension TableCommit {
 }
 
 extension TableStorage {
-  /// Enters an id that is not there yet.
+  /// Enters a byte-string id that is not there yet.
   func insertID(
     _ key: RowKey, row: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     let treeKey = treeKey(key.key)
-    switch idType {
-    case .int64:
-      try withUnsafeBytes(of: row, { Array($0) }).withBytes { (value) throws(EmbeddingError) in
-        try transaction.put(treeKey, value, in: ids)
-      }
-    case .bytes:
-      let existing = try transaction.get(treeKey, in: ids)
-      let value =
-        existing.map { IDEntries(value: $0).appending(row: row, bytes: key.bytes) }
-        ?? IDEntries.encode(row: row, bytes: key.bytes)
-      try value.withBytes { (value) throws(EmbeddingError) in
-        try transaction.put(treeKey, value, in: ids)
-      }
+    let existing = try transaction.get(treeKey, in: ids)
+    let value =
+      existing.map { IDEntries(value: $0).appending(row: row, bytes: key.bytes) }
+      ?? IDEntries.encode(row: row, bytes: key.bytes)
+    try value.withBytes { (value) throws(EmbeddingError) in
+      try transaction.put(treeKey, value, in: ids)
     }
   }
 }

@@ -1,3 +1,4 @@
+import CKernels
 import LMDB
 import StorageBase
 import Synchronization
@@ -31,6 +32,8 @@ struct TableCommit {
   private var gone: [ChangedRow] = []
   /// The new rows in the order of the id tree.
   private(set) var newByKey: [KeyedIndex] = []
+  /// Where in `new` each row is, in the order of shards and of memory.
+  private var newByShard: [UInt32] = []
   /// What `uncommittedRows` counts of these changes.
   private let fixedRows: Int
   /// What had become of ids.
@@ -80,6 +83,7 @@ struct TableCommit {
     var place = [UInt32](repeating: 0, count: new.count)
     for (i, element) in order.enumerated() { place[Int(element.index)] = UInt32(i) }
     newByKey = byKey.map { KeyedIndex(key: $0.key, index: place[Int($0.index)]) }
+    newByShard = place
   }
 
   /// Whether there is nothing to take over.
@@ -134,13 +138,13 @@ struct TableCommit {
     var edits = BlockEdits(
       storage: storage, cache: table.cache, generation: stamp.generation)
     for move in moves { edits.moves.append((move.to, move.from)) }
-    edits.reserveRows(new.count + updated.count)
-    for i in new.indices { edits.append(new[i], number: newNumbers[i]) }
+    edits.rows.reserve(new.count + updated.count)
+    for i in new.indices { edits.rows.append(new[i], number: newNumbers[i]) }
     if moves.isEmpty {
-      for row in updated { edits.append(row, number: row.row) }
+      for row in updated { edits.rows.append(row, number: row.row) }
     } else {
       let moved = Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) })
-      for row in updated { edits.append(row, number: moved[row.row] ?? row.row) }
+      for row in updated { edits.rows.append(row, number: moved[row.row] ?? row.row) }
     }
     let frequencyChange = try edits.write(
       oldCount: oldCount, newCount: count, in: transaction)
@@ -195,17 +199,34 @@ struct TableCommit {
 
   /// Lets the rows go, beside batches at work.
   func release(_ result: Result) {
-    release(new) { result.newNumbers[$0] }
+    let (new, newByShard) = (new, newByShard)
+    release(new.count) { k in
+      let i = Int(newByShard[k])
+      return (new[i], result.newNumbers[i])
+    }
     table.locations.note(self, result)
-    release(updated) { updated[$0].row }
-    release(gone) { gone[$0].row }
+    for rows in [updated, gone] { release(rows.count) { (rows[$0], rows[$0].row) } }
     for shard in table.cache.shards { shard.withRows { $0.endCommit() } }
   }
 
-  private func release(_ rows: [ChangedRow], number: (Int) -> UInt64) {
-    for i in rows.indices {
-      table.cache.shards[Int(rows[i].shard)].withRows {
-        $0.markCommitted(rows[i], number: number(i))
+  /// Lets rows go that come shard by shard, a few under each lock.
+  private func release(_ count: Int, _ row: (Int) -> (ChangedRow, number: UInt64)) {
+    var k = 0
+    while k < count {
+      let first = row(k).0
+      table.cache.shards[Int(first.shard)].withRows { rows in
+        let end = min(k + 128, count)
+        while k < end {
+          let (next, number) = row(k)
+          guard next.shard == first.shard else { return }
+          // Unsafe: asked for, not read.
+          if k + 8 < count {
+            let ahead = row(k + 8).0
+            ck_prefetch(table.cache.layout.header(Int(ahead.slot), ofFloats: ahead.memory))
+          }
+          rows.markCommitted(next, number: number)
+          k += 1
+        }
       }
     }
   }

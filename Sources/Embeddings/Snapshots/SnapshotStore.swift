@@ -7,7 +7,7 @@ public import StorageBase
 /// Ids without a row read as their initial vectors, or as the rows that they share, as they do in the
 /// table itself; the vectors of shared rows are read into memory when the first is needed. All calls may
 /// come from any number of threads. Nothing is read into memory at first but an index of some
-/// kilobytes; blocks are decoded when they are needed, and kept up to the budget.
+/// kilobytes; what lookups have to decompress is kept up to the budget.
 ///
 ///     let words = try SnapshotStore("words.embsnap")
 ///     let vectors = try words.lookup(["king", "throne"])
@@ -26,13 +26,14 @@ public final class SnapshotStore: EmbeddingStore {
   private let shared: SharedVectors?
   let sampler = SamplerState()
 
-  /// Opens the snapshot at `path`, a regular file that must not change while it is open.
+  /// Opens the snapshot at `path`, a regular file that must not change while it is open: it is
+  /// mapped into memory, and a process that reads where the file has become shorter ends (SIGBUS).
   ///
   /// - Parameters:
   ///   - path: a full snapshot.
-  ///   - cacheBudget: bytes of decoded blocks to keep. A lookup decodes a block for every id that
-  ///     is not in one of these: for random lookups at the speed of memory, as many as the decoded
-  ///     vectors have.
+  ///   - cacheBudget: bytes of ids and of opened pages to keep. For random lookups at the speed of
+  ///     memory, 8 bytes a row and a byte for each float; where it is less, a row whose page is
+  ///     not kept costs the opening of 2 KiB.
   /// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for what is not a snapshot,
   ///   ``EmbeddingError/Code/corruption`` for a damaged one,
   ///   ``EmbeddingError/Code/invalidArgument`` for a delta.

@@ -23,10 +23,16 @@ final class BatchScratch {
   private(set) var sharing = MissList(capacity: 1)
   /// The ids of the batch.
   private(set) var count = 0
+  /// Positions on their way from one order to another.
+  private var ordered = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+  private var marks: [UInt64] = []
   /// How many rows were read but found no room in the cache.
   var uncached = 0
   /// Whether an id is to become a row.
   var hasAbsent = false
+  /// Memory for a few ids that are on their way through a pipeline.
+  let ring = UnsafeMutableRawPointer.allocate(byteCount: BatchScratch.ringBytes, alignment: 64)
+  static let ringBytes = 4096
   /// The slots of a new row.
   var initialSlots: [Float] = []
   /// The distinct rows of a shard's part of the batch.
@@ -41,10 +47,12 @@ final class BatchScratch {
   }
 
   deinit {
+    ring.deallocate()
     hashes.deallocate()
     order.deallocate()
     orderedHashes.deallocate()
     slots.deallocate()
+    ordered.deallocate()
     misses.deallocate()
     sharing.deallocate()
   }
@@ -55,6 +63,7 @@ final class BatchScratch {
     order.deallocate()
     orderedHashes.deallocate()
     slots.deallocate()
+    ordered.deallocate()
     misses.deallocate()
     sharing.deallocate()
     capacity = max(count, capacity * 2)
@@ -62,19 +71,33 @@ final class BatchScratch {
     order = .allocate(capacity: capacity)
     orderedHashes = .allocate(capacity: capacity)
     slots = .allocate(capacity: capacity)
+    ordered = .allocate(capacity: capacity)
     misses = MissList(capacity: capacity)
     sharing = MissList(capacity: capacity)
   }
 
-  /// Hashes the ids and groups them by shard.
-  func group(_ ids: UnsafeIDs, in cache: RowCache) {
-    let count = ids.count
+  /// Makes room for a batch.
+  func begin(_ count: Int) {
     grow(count)
     self.count = count
     misses.removeAll()
     sharing.removeAll()
     uncached = 0
     hasAbsent = false
+  }
+
+  /// Hashes the ids, and notes all of them as misses.
+  func missAll(_ ids: UnsafeIDs) {
+    for i in 0..<ids.count {
+      hashes[i] = RowKey(ids, i).hash
+      misses.append(i)
+    }
+  }
+
+  /// Hashes the ids and groups them by shard.
+  func group(_ ids: UnsafeIDs, in cache: RowCache) {
+    let count = ids.count
+    begin(count)
     let shardCount = cache.shards.count
     let shift = cache.shardShift
     let (hashes, order, orderedHashes) = (hashes, order, orderedHashes)
@@ -115,20 +138,27 @@ final class BatchScratch {
     }
   }
 
-  /// The batch positions of the misses, rising.
-  func missesInBatchOrder() -> [UInt32] {
-    var isMiss = [UInt64](repeating: 0, count: (capacity + 63) / 64)
-    for i in misses.positions { isMiss[Int(i / 64)] |= 1 << UInt64(i % 64) }
-    var ordered: [UInt32] = []
-    ordered.reserveCapacity(misses.count)
-    for (word, bits) in isMiss.enumerated() {
-      var bits = bits
-      while bits != 0 {
-        ordered.append(UInt32(word * 64 + bits.trailingZeroBitCount))
-        bits &= bits &- 1
+  /// Takes the misses away; their batch positions, rising, stay until the next call.
+  func takeMissesInBatchOrder() -> UnsafeBufferPointer<UInt32> {
+    let wordCount = (capacity + 63) / 64
+    if marks.count < wordCount { marks = Array(repeating: 0, count: wordCount) }
+    let (misses, ordered) = (misses.positions, ordered)
+    self.misses.removeAll()
+    var count = 0
+    marks.withUnsafeMutableBufferPointer { marks in
+      for i in misses { marks[Int(i / 64)] |= 1 << UInt64(i % 64) }
+      for word in marks.indices {
+        var bits = marks[word]
+        if bits == 0 { continue }
+        marks[word] = 0
+        while bits != 0 {
+          ordered[count] = UInt32(truncatingIfNeeded: word &* 64 &+ bits.trailingZeroBitCount)
+          count &+= 1
+          bits &= bits &- 1
+        }
       }
     }
-    return ordered
+    return UnsafeBufferPointer(start: ordered, count: count)
   }
 
   /// The batch positions of the misses in the order of the id tree, equal ids in batch order.

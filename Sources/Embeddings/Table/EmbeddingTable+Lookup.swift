@@ -17,6 +17,7 @@ extension EmbeddingTable {
     let output = vectors.withUnsafeMutableBufferPointer { $0.baseAddress }
     guard let output else { return }
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
+      if mode == .serving, try serveWithoutCache(ids, into: output) { return }
       try batch(ids) { (scratch) throws(EmbeddingError) in
         try lookup(ids, scratch, into: output, mode: mode)
       }
@@ -29,54 +30,56 @@ extension EmbeddingTable {
   ) throws(EmbeddingError) -> BatchOutcome {
     let dimension = storage.layout.dimension
     var hasRoom = true
-    let (misses, slots) = (scratch.misses, scratch.slots)
+    let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
     // Where ids have to earn their rows, a lookup makes none.
     let isTraining = mode == .training
     let mode = core.admission == nil ? mode : .serving
     let sharing = shared == nil ? nil : scratch.sharing
-    if database.isReadOnly {
-      for i in 0..<ids.count { scratch.misses.append(i) }
-    } else {
-      forEachShard(scratch) { rows, range in
-        PendingCopies.with(dimension: dimension) { copies in
-          rows.forEachSlot(
-            in: range, of: ids, scratch, prefetchedFloats: dimension,
-            bodyInserts: mode == .training,
-            prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
-          ) { rows, i, key, slot in
-            let target = output + i &* dimension
-            var slot = slot
-            if slot < 0 {
-              guard rows.context.counts.allAreCached else {
-                misses.append(i)
-                return
-              }
-              guard mode == .training else {
-                self.readAbsent(i, key.key, target, sharing)
-                return
-              }
-              // To make room, a row may be evicted that is yet to be copied.
-              copies.finish()
-              slot = self.insertAbsent(key, &rows, scratch)
-              guard slot >= 0 else {
-                hasRoom = false
-                return
-              }
-            }
-            self.use(slot, i, &rows, slots, scratch, mode: mode)
-            if let sharing, rows.header(slot).pointee.flags.contains(.deleted) {
-              sharing.append(i)
+    forEachShard(scratch) { rows, range in
+      PendingCopies.with(dimension: dimension) { copies in
+        rows.forEachSlot(
+          in: range, of: ids, scratch, prefetchedFloats: dimension,
+          bodyInserts: mode == .training,
+          prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
+        ) { rows, i, key, slot in
+          let target = output + i &* dimension
+          var slot = slot
+          if slot < 0 {
+            guard counts.allAreCached else {
+              misses.append(i)
               return
             }
-            copies.add(rows.floats(slot), to: target)
+            guard mode == .training else {
+              self.readAbsent(i, key.key, target, sharing)
+              return
+            }
+            // To make room, a row may be evicted that is yet to be copied.
+            copies.finish()
+            slot = self.insertAbsent(key, &rows, scratch)
+            guard slot >= 0 else {
+              hasRoom = false
+              return
+            }
           }
+          self.use(slot, i, &rows, slots, scratch, mode: mode)
+          if let sharing, rows.header(slot).pointee.flags.contains(.deleted) {
+            sharing.append(i)
+            return
+          }
+          copies.add(rows.floats(slot), to: target)
         }
       }
     }
     guard hasRoom else { return .needsCommit }
     if !scratch.misses.isEmpty {
       if mode == .serving {
+        let count = scratch.misses.count
+        let start = SuspendingClock.now
         try serveVectors(ids, scratch, into: output, isTraining: isTraining)
+        if !isTraining, ids.count >= CacheAdvice.leastBatch {
+          core.cacheAdvice.note(
+            hits: ids.count - count, misses: count, missTime: SuspendingClock.now - start)
+        }
       } else {
         let outcome = try fetchVectors(ids, scratch, into: output)
         guard outcome == .done else { return outcome }
@@ -92,7 +95,7 @@ extension EmbeddingTable {
 
   /// Reads an id without a row: its initial vector, or later, with the others, a shared row.
   @inline(__always)
-  private func readAbsent(
+  func readAbsent(
     _ position: Int, _ key: UInt64, _ target: UnsafeMutablePointer<Float>, _ sharing: MissList?
   ) {
     if let sharing { sharing.append(position) } else { initialVector(target, key: key) }
@@ -132,18 +135,14 @@ extension EmbeddingTable {
     isTraining: Bool
   ) throws(EmbeddingError) {
     let dimension = storage.layout.dimension
-    let isCached = !database.isReadOnly
-    let doorkeeper = isCached && !isTraining && !cache.canGrow ? core.doorkeeper() : nil
+    let doorkeeper = isTraining || cache.canGrow ? nil : core.doorkeeper()
     let sharing = shared == nil ? nil : scratch.sharing
     let hashes = scratch.hashes
     _ = try forEachStored(ids, scratch, prefetching: 4 * dimension) { i, stored in
       let target = output + i * dimension
       if let stored {
         stored.block.copyVector(stored.index, to: target)
-        guard isCached, doorkeeper?.admits(hashes[i]) ?? true else { return true }
-      } else if !isCached {
-        readAbsent(i, scratch.key(i, of: ids).key, target, sharing)
-        return true
+        guard doorkeeper?.admits(hashes[i]) ?? true else { return true }
       }
       let key = scratch.key(i, of: ids)
       cache.shards[cache.shardNumber(hashes[i])].withRows { rows in

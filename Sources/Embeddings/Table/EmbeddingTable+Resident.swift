@@ -25,14 +25,14 @@ extension EmbeddingTable {
     _ ids: UnsafeIDs, _ scratch: BatchScratch, absent: Absent
   ) throws(EmbeddingError) -> BatchOutcome {
     var hasRoom = true
-    let (misses, slots) = (scratch.misses, scratch.slots)
+    let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
     forEachShard(scratch) { rows, range in
       rows.forEachSlot(
         in: range, of: ids, scratch, prefetchedFloats: 0, bodyInserts: true, prepare: { _ in }
       ) { rows, i, key, slot in
         var slot = slot
         if slot < 0 {
-          guard rows.context.counts.allAreCached else {
+          guard counts.allAreCached else {
             misses.append(i)
             return
           }

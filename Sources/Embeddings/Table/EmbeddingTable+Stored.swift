@@ -42,23 +42,34 @@ extension EmbeddingTable {
           int64s, scratch, numbers, lease.addresses, transaction, prefetching: bytes, body)
         guard isDone else { return false }
       }
-      for i in scratch.sortedMisses(by: storage) {
-        guard let row = try storage.row(of: scratch.key(i, of: ids), in: transaction) else {
-          guard try body(i, nil) else { return false }
-          continue
-        }
-        lease.numbers?.store(scratch.hashes[i], row: row)
-        let place = storage.layout.place(ofRow: row)
-        var block = lease.addresses.flatMap { blockView(place.block, at: $0[place.block]) }
-        if block == nil { block = try storage.block(place.block, in: transaction) }
-        let found = block.unsafelyUnwrapped
-        lease.addresses?.store(place.block, at: found.bytes.baseAddress.unsafelyUnwrapped)
-        guard try body(i, StoredRow(row: row, block: found, index: place.index)) else {
-          return false
-        }
-      }
-      return true
+      return try forEachDescended(ids, scratch, lease, transaction, body)
     }
+  }
+
+  /// The same for the misses of which nothing is known, by a descent each in the id tree.
+  func forEachDescended(
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, _ lease: RowLocations.Lease,
+    _ transaction: borrowing ReadTransaction,
+    _ body: (_ position: Int, _ stored: StoredRow?) throws(EmbeddingError) -> Bool
+  ) throws(EmbeddingError) -> Bool {
+    guard !scratch.misses.isEmpty else { return true }
+    noteDescents(scratch.misses.count)
+    for i in scratch.sortedMisses(by: storage) {
+      guard let row = try storage.row(of: scratch.key(i, of: ids), in: transaction) else {
+        guard try body(i, nil) else { return false }
+        continue
+      }
+      lease.numbers?.store(scratch.hashes[i], row: row)
+      let place = storage.layout.place(ofRow: row)
+      var block = lease.addresses.flatMap { blockView(place.block, at: $0[place.block]) }
+      if block == nil { block = try storage.block(place.block, in: transaction) }
+      let found = block.unsafelyUnwrapped
+      lease.addresses?.store(place.block, at: found.bytes.baseAddress.unsafelyUnwrapped)
+      guard try body(i, StoredRow(row: row, block: found, index: place.index)) else {
+        return false
+      }
+    }
+    return true
   }
 
   @inline(__always)
@@ -85,11 +96,9 @@ extension EmbeddingTable {
     let hashes = scratch.hashes
     let layout = storage.layout
     // In batch order, in which their vectors are written one behind the other.
-    let misses = scratch.missesInBatchOrder()
-    scratch.misses.removeAll()
+    let misses = scratch.takeMissesInBatchOrder()
     // Unsafe: a ring of probes, each written before it is read.
-    let probes = UnsafeMutablePointer<Probe>.allocate(capacity: ring)
-    defer { probes.deallocate() }
+    let probes = scratch.ring.bindMemory(to: Probe.self, capacity: ring)
     for k in 0..<misses.count + 3 * ahead {
       if k < misses.count { numbers.prefetch(hashes[Int(misses[k])]) }
       let atNumber = k - ahead
@@ -161,7 +170,7 @@ extension EmbeddingTable {
 extension BlockLayout {
   /// Asks for the key and the start of the vector of a row to be brought close.
   @inline(__always)
-  fileprivate func prefetch(_ index: Int, of block: UnsafeRawPointer, vectorBytes: Int) {
+  func prefetch(_ index: Int, of block: UnsafeRawPointer, vectorBytes: Int) {
     ck_prefetch(block + keysOffset + 8 * index)
     let start = block + vectorsOffset + 4 * dimension * index
     var offset = 0

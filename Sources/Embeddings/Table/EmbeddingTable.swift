@@ -57,6 +57,7 @@ final class TableCore: Sendable {
   /// Where rows of the last commit stand.
   let locations: RowLocations
   private let madeDoorkeeper = Mutex<Doorkeeper?>(nil)
+  let cacheAdvice = CacheAdvice()
   let scratch = ScratchPool()
   let prefetches = PrefetchQueue()
   let sampler = SamplerState()
@@ -94,8 +95,9 @@ final class TableCore: Sendable {
     initializer = configuration.initializer
     seed = configuration.seed
     storage = TableStorage(
-      name: name, idType: configuration.idType, layout: record.layout,
-      trees: trees)
+      name: name, idType: configuration.idType, layout: record.layout, trees: trees,
+      blocksStandAlone: BlockAddresses.isUsable(
+        byteCount: record.layout.byteCount, pageSize: pageSize))
     admission = TableAdmission(record, storage: storage)
     locations = RowLocations(record, budget: budget, pageSize: pageSize)
     cache = RowCache(

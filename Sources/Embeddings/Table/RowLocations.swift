@@ -19,6 +19,16 @@ final class RowLocations: Sendable {
   }
   private let extent: Mutex<Extent>
 
+  /// Whether the trees are to be gone through, so that all is known.
+  private struct Fill {
+    /// Ids that were looked for in the id tree since that was done.
+    var descents = 0
+    var isRunning = false
+    /// The row numbers that were filled.
+    weak var filled: RowNumbers?
+  }
+  private let fill = Mutex(Fill())
+
   init(_ record: TableRecord, budget: CacheBudget, pageSize: Int) {
     layout = record.layout
     extent = Mutex(Extent(rowCount: record.rowCount))
@@ -54,6 +64,45 @@ final class RowLocations: Sendable {
       numbers: numbers?.lease(rowCount: rowCount ?? 0, leaving: Int(blockCount) * 9),
       addresses: addresses?.lease(
         transaction: id, mapMoves: transaction.mapMoves, blockCount: blockCount))
+  }
+
+  // MARK: Filling
+
+  /// Counts ids that were looked for in the id tree; true where the caller is to go through the trees
+  /// now, and to call ``endFill(_:)`` afterwards: when as many were looked for as make it cheap beside
+  /// them, once for each memory of row numbers.
+  func noteDescents(_ count: Int) -> Bool {
+    guard count > 0, let numbers else { return false }
+    let rowCount = extent.withLock { $0.rowCount }
+    return fill.withLock { fill in
+      fill.descents += count
+      guard !fill.isRunning, fill.descents >= max(8192, rowCount / 512),
+        fill.filled == nil || fill.filled !== numbers.current
+      else { return false }
+      fill.isRunning = true
+      numbers.wantAll()
+      return true
+    }
+  }
+
+  func endFill(_ progress: LocationFill) {
+    fill.withLock {
+      $0.isRunning = false
+      $0.descents = 0
+      // Where there was no room for all, not again either.
+      $0.filled = progress.numbers ?? numbers?.current
+    }
+  }
+
+  /// Whether the trees were gone through, and are not now.
+  var isFilled: Bool { fill.withLock { !$0.isRunning && $0.filled != nil } }
+
+  /// The row numbers that are known, if there are any.
+  var knownNumbers: RowNumbers? { numbers?.current }
+
+  /// Whether all rows have room there.
+  func hasRoom(in numbers: RowNumbers) -> Bool {
+    extent.withLock { $0.rowCount <= numbers.shape.entries }
   }
 
   // MARK: Commits

@@ -15,7 +15,8 @@ import Synchronization
 /// The memory starts small and grows eightfold as entries come, up to what the table's rows need or
 /// the budget gives. Growth begins with an empty table, beside the old one until its last user is
 /// done, so that nobody waits for it; the entries that it loses, an eighth of the new room at most,
-/// come back at a descent each.
+/// come back at a descent each. Once many descents were made, it grows at once to what all
+/// rows need, and is filled from the id tree in its order (``EmbeddingTable/noteDescents(_:)``).
 final class RowNumberCache: Sendable {
   private struct State {
     var table: RowNumbers?
@@ -24,6 +25,8 @@ final class RowNumberCache: Sendable {
     /// The entries that the next table is to have room for.
     var wanted = RowNumberCache.fewest
     var isGrowing = false
+    /// Whether there is to be room for all rows at once, if the budget has it.
+    var wantsAll = false
   }
   private let state = Mutex(State())
   private let budget: CacheBudget
@@ -43,10 +46,15 @@ final class RowNumberCache: Sendable {
       let room = budget.lookupRoom - leaving
       let largest = RowNumbers.Shape(rowCount: rowCount, entries: Int(rowCount + rowCount / 2) + 16)
         .limited(toBytes: room + (old?.shape.bytes ?? 0))
-      let shape = largest.limited(toEntries: old.map { 8 * $0.shape.entries } ?? state.wanted)
+      let wantsAll = state.wantsAll
+      let shape =
+        wantsAll
+        ? largest : largest.limited(toEntries: old.map { 8 * $0.shape.entries } ?? state.wanted)
       let isOutgrown = old.map { $0.shape.rowBits < largest.rowBits } ?? false
       guard !state.isGrowing, state.givenUp == nil, shape.bucketCount > 0,
-        isOutgrown || old.map({ shape.isGrowth(of: $0.shape, entries: $0.storedCount) }) ?? true
+        isOutgrown
+          || old.map({ shape.isGrowth(of: $0.shape, entries: wantsAll ? .max : $0.storedCount) })
+            ?? true
       else { return (old, nil) }
       state.wanted = shape.entries
       if old != nil, isOutgrown || shape.bytes > room {
@@ -68,6 +76,9 @@ final class RowNumberCache: Sendable {
       return state.table
     }
   }
+
+  /// From the next lease on, there is to be room for all rows.
+  func wantAll() { state.withLock { $0.wantsAll = true } }
 
   private static let fewest = 16 << 10
 

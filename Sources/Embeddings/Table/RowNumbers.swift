@@ -16,8 +16,10 @@ import Synchronization
 ///     narrow: 16 entries of 32 bits a bucket, for up to 2^25 rows: tags of 6 bits or more
 ///     wide:    8 entries of 64 bits a bucket: tags of 24 bits, row numbers of 40
 ///
-/// Any number of threads read and write; the words are atomic, in no order. In a full bucket a new
-/// entry takes the place of another one.
+/// An entry that finds its bucket full stands in the other one of the pair, on the line beside it; where
+/// that is full as well, it takes the place of another entry.
+///
+/// Any number of threads read and write; the words are atomic, in no order.
 final class RowNumbers: @unchecked Sendable {
   // Unchecked: the words are atomic, and the memory lives as long as this.
   typealias Word = Atomic<UInt64>
@@ -64,14 +66,42 @@ final class RowNumbers: @unchecked Sendable {
   @inline(__always)
   func prefetch(_ hash: UInt64) { ck_prefetch(bucket(hash)) }
 
+  /// The other bucket of a pair; the last one may have none, and is its own then.
+  @inline(__always)
+  private func other(_ bucket: UnsafeMutablePointer<Word>) -> UnsafeMutablePointer<Word> {
+    let number = (bucket - words) / Self.wordsPerBucket
+    return number ^ 1 < shape.bucketCount ? words + (number ^ 1) * Self.wordsPerBucket : bucket
+  }
+
   /// The rows that the id with this hash may have. None for the id whose key is 0: the places of a
   /// block without a row look like it.
   @inline(__always)
   func candidates(_ hash: UInt64) -> Candidates {
     let bucket = bucket(hash)
-    let places = hash == Self.hashOfZero ? 0 : places(bucket, tag: shape.tag(hash))
-    return Candidates(bucket: bucket, rowMask: shape.rowMask, places: places)
+    guard hash != Self.hashOfZero else {
+      return Candidates(bucket: bucket, rowMask: shape.rowMask, places: 0)
+    }
+    return candidates(bucket, tag: shape.tag(hash))
   }
+
+  @inline(__always)
+  private func candidates(_ bucket: UnsafeMutablePointer<Word>, tag: UInt64) -> Candidates {
+    let found = places(bucket, tag: tag)
+    if found != 0 || places(bucket, tag: 0) != 0 {
+      return Candidates(bucket: bucket, rowMask: shape.rowMask, places: found)
+    }
+    let other = other(bucket)
+    return Candidates(bucket: other, rowMask: shape.rowMask, places: places(other, tag: tag))
+  }
+
+  /// The first row that the id with this hash may have, or ``noRow``.
+  @inline(__always)
+  func candidate(_ hash: UInt64) -> UInt64 {
+    var candidates = candidates(hash)
+    return candidates.next() ?? Self.noRow
+  }
+
+  static let noRow = UInt64.max
 
   private static let hashOfZero = RowKey.hash(0)
 
@@ -102,30 +132,43 @@ final class RowNumbers: @unchecked Sendable {
   /// Notes the row number of an id.
   func store(_ hash: UInt64, row: UInt64) {
     guard row <= shape.rowMask else { return }
-    let bucket = bucket(hash)
+    var bucket = bucket(hash)
     let tag = shape.tag(hash)
-    var known = Candidates(
-      bucket: bucket, rowMask: shape.rowMask, places: places(bucket, tag: tag))
-    while let other = known.next() { if other == row { return } }
-    let empty = places(bucket, tag: 0)
+    if has(row, in: bucket, tag: tag) { return }
+    var empty = places(bucket, tag: 0)
+    if empty == 0 {
+      let other = other(bucket)
+      if has(row, in: other, tag: tag) { return }
+      empty = places(other, tag: 0)
+      if empty != 0 { bucket = other }
+    }
     // Bits of the hash that neither bucket nor tag depend on.
     let victim = Int(truncatingIfNeeded: hash >> 26) & (shape.isWide ? 7 : 39)
     set(bucket, empty != 0 ? empty.trailingZeroBitCount : victim, tag << shape.rowBits | row)
     stored.add(1, ordering: .relaxed)
   }
 
-  /// Takes the entry of an id and a row out, or gives it the row's new number.
-  func move(_ hash: UInt64, from row: UInt64, to new: UInt64?) {
-    let bucket = bucket(hash)
-    let tag = shape.tag(hash)
+  private func has(_ row: UInt64, in bucket: UnsafeMutablePointer<Word>, tag: UInt64) -> Bool {
     var known = Candidates(
       bucket: bucket, rowMask: shape.rowMask, places: places(bucket, tag: tag))
-    while true {
-      let place = known.place
-      guard let other = known.next() else { return }
-      if other == row {
-        let entry = new.map { $0 <= shape.rowMask ? tag << shape.rowBits | $0 : 0 } ?? 0
-        return set(bucket, place, entry)
+    while let other = known.next() { if other == row { return true } }
+    return false
+  }
+
+  /// Takes the entry of an id and a row out, or gives it the row's new number.
+  func move(_ hash: UInt64, from row: UInt64, to new: UInt64?) {
+    let home = bucket(hash)
+    let tag = shape.tag(hash)
+    for bucket in [home, other(home)] {
+      var known = Candidates(
+        bucket: bucket, rowMask: shape.rowMask, places: places(bucket, tag: tag))
+      while true {
+        let place = known.place
+        guard let other = known.next() else { break }
+        if other == row {
+          let entry = new.map { $0 <= shape.rowMask ? tag << shape.rowBits | $0 : 0 } ?? 0
+          return set(bucket, place, entry)
+        }
       }
     }
   }

@@ -77,8 +77,12 @@ extension EmbeddingTable {
     let vectors = UnsafeMutablePointer<Float>.allocate(capacity: ids.count * dimension)
     defer { vectors.deallocate() }
     let outcome = try shared.core.scratch.withScratch {
-      (sharedScratch) throws(EmbeddingError) in
-      try IDBatch(ids.span).withUnsafeIDs { (ids) throws(EmbeddingError) in
+      (sharedScratch) throws(EmbeddingError) -> BatchOutcome in
+      try IDBatch(ids.span).withUnsafeIDs { (ids) throws(EmbeddingError) -> BatchOutcome in
+        guard !database.isReadOnly else {
+          try shared.serveCommitted(ids, sharedScratch, into: vectors)
+          return .done
+        }
         sharedScratch.group(ids, in: shared.cache)
         return try shared.lookup(ids, sharedScratch, into: vectors, mode: .serving)
       }

@@ -15,8 +15,13 @@ struct TableStorage: Sendable {
   let ids: NamedDatabase
   let blocks: NamedDatabase
   let state: NamedDatabase
+  /// Whether a block stands on pages of its own, which no change of another one moves or rewrites.
+  let blocksStandAlone: Bool
 
-  init(name: String, idType: IDType, layout: BlockLayout, trees: TableTrees) {
+  init(
+    name: String, idType: IDType, layout: BlockLayout, trees: TableTrees, blocksStandAlone: Bool
+  ) {
+    self.blocksStandAlone = blocksStandAlone
     self.name = name
     self.idType = idType
     self.layout = layout
@@ -26,6 +31,9 @@ struct TableStorage: Sendable {
   }
 
   static func treeKey(int64 key: UInt64) -> UInt64 { key ^ (1 << 63) }
+
+  /// The way back.
+  static func key(int64TreeKey key: UInt64) -> UInt64 { key ^ (1 << 63) }
 
   /// The key in the id tree of a cache key.
   @inline(__always)
@@ -88,9 +96,13 @@ struct TableStorage: Sendable {
   ) throws(EmbeddingError) -> BlockView {
     let block = try block(number, in: transaction)
     guard block.isIntact else {
-      throw corruption("block \(number) does not match its checksum")
+      throw damage(number)
     }
     return block
+  }
+
+  func damage(_ number: UInt64) -> EmbeddingError {
+    corruption("block \(number) does not match its checksum")
   }
 
   /// Appends the ids of rows `rows` to `column`, reading the keys from `keys`.

@@ -24,6 +24,21 @@ package struct Appender: ~Copyable {
     pageRoom = pageSize - Self.pageHeaderSize
   }
 
+  /// Sets the value of a key anywhere in the tree. Keys that come in rising order find the page of the
+  /// one before them without a descent.
+  package mutating func put(
+    _ key: UInt64, _ value: UnsafeRawBufferPointer
+  ) throws(EmbeddingError) {
+    room = 0
+    var key = key
+    var value = MDB_val(value)
+    let code = withUnsafeMutableBytes(of: &key) { bytes in
+      var key = MDB_val(mv_size: bytes.count, mv_data: bytes.baseAddress)
+      return mdb_cursor_put(cursor.raw, &key, &value, 0)
+    }
+    try progress.check(code, "writing a value")
+  }
+
   /// Adds a key. Throws `.invalidArgument`, or puts it in its place, where it is not above all
   /// others.
   package mutating func append(

@@ -138,37 +138,35 @@ import Testing
     #expect(sizes[11] - sizes[5] <= 6 * 20_000 * 8 + 100_000, "\(sizes)")
   }
 
-  @Test func deltasCarryWhatWasEvictedAndDecayed() throws {
+  @Test(arguments: [IDType.int64, .bytes])
+  func deltasCarryWhatWasEvictedAndDecayed(type: IDType) throws {
     let database = try scratch.open()
     let copy = Scratch()
     let copied = try copy.open()
-    for type in [IDType.int64, .bytes] {
-      var configuration = TableConfiguration(dimension: 8, idType: type, optimizer: .adagrad())
-      let table = try database.table("\(type)", configuration)
-      var reference = ReferenceTable(configuration)
-      var random = SeededGenerator(seed: 4)
-      for step in 1...Int64(4) {
-        try train(table, &reference, step: step, &random)
-        try database.commit(step: step)
-      }
-      let full = scratch.directory.path + "/\(type).embsnap"
-      try table.exportSnapshot(full)
-      configuration.eviction = nil
-      let target = try copied.table("\(type)", configuration)
-      try target.importSnapshot(full)
-      try table.decayFrequencies(by: 0.5)
-      reference.decayFrequencies(by: 0.5)
-      #expect(
-        try table.evict(.seenFewerThan(1)).evicted == reference.evict(.seenFewerThan(1), step: 4))
-      try train(table, &reference, step: 5, &random)
-      try database.commit(step: 5)
-      let delta = scratch.directory.path + "/\(type).delta.embsnap"
-      let written = try table.exportSnapshot(delta, SnapshotExportOptions(since: .snapshot(full)))
-      #expect(written.file.deletionCount > 0)
-      try target.importSnapshot(delta)
-      #expect(try reference.difference(from: target) == nil)
-      #expect(try brokenInvariant(of: target) == nil)
+    let configuration = TableConfiguration(dimension: 8, idType: type, optimizer: .adagrad())
+    let table = try database.table("\(type)", configuration)
+    var reference = ReferenceTable(configuration)
+    var random = SeededGenerator(seed: 4)
+    for step in 1...Int64(4) {
+      try train(table, &reference, step: step, &random)
+      try database.commit(step: step)
     }
+    let full = scratch.directory.path + "/\(type).embsnap"
+    try table.exportSnapshot(full)
+    let target = try copied.table("\(type)", configuration)
+    try target.importSnapshot(full)
+    try table.decayFrequencies(by: 0.5)
+    reference.decayFrequencies(by: 0.5)
+    #expect(
+      try table.evict(.seenFewerThan(1)).evicted == reference.evict(.seenFewerThan(1), step: 4))
+    try train(table, &reference, step: 5, &random)
+    try database.commit(step: 5)
+    let delta = scratch.directory.path + "/\(type).delta.embsnap"
+    let written = try table.exportSnapshot(delta, SnapshotExportOptions(since: .snapshot(full)))
+    #expect(written.file.deletionCount > 0)
+    try target.importSnapshot(delta)
+    #expect(try reference.difference(from: target) == nil)
+    #expect(try brokenInvariant(of: target) == nil)
   }
 
   @Test func evictedIDsStartAnew() throws {

@@ -1,0 +1,168 @@
+import CKernels
+import LMDB
+import StorageBase
+
+/// The rows that a commit writes, by their numbers.
+final class NumberedRows {
+  let storage: TableStorage
+  let cache: RowCache
+  private var rows: [ChangedRow] = []
+  private var order: [KeyedIndex] = []
+  /// The commit that writes them.
+  private let generation: UInt64
+
+  init(storage: TableStorage, cache: RowCache, generation: UInt64) {
+    self.storage = storage
+    self.cache = cache
+    self.generation = generation
+  }
+
+  func reserve(_ count: Int) {
+    rows.reserveCapacity(count)
+    order.reserveCapacity(count)
+  }
+
+  func append(_ row: ChangedRow, number: UInt64) {
+    order.append(KeyedIndex(key: number, index: UInt32(rows.count)))
+    rows.append(row)
+  }
+
+  /// To be called when all rows are there: from now on they are in the order of their numbers.
+  func sort() { radixSort(&order) }
+
+  var count: Int { order.count }
+
+  /// The number of a row.
+  func number(_ place: Int) -> UInt64 { order[place].key }
+
+  /// The end of the rows with numbers below `end`, from `start` on.
+  func endOfRows(below end: UInt64, from start: Int) -> Int {
+    var place = start
+    while place < order.count, order[place].key < end { place += 1 }
+    return place
+  }
+
+  /// Copies rows into block `number`; returns the change of the sum of their frequencies.
+  func copy(_ range: Range<Int>, to buffer: inout BlockBuffer, number: UInt64) -> UInt64 {
+    var change: UInt64 = 0
+    for place in range {
+      prefetch(from: place)
+      change &+= copy(place, to: &buffer, number: number)
+    }
+    return change
+  }
+
+  /// Asks for the memory of rows that will be written soon: first for what is known of them, then
+  /// for their headers and floats.
+  private func prefetch(from place: Int) {
+    rows.withUnsafeBufferPointer { rows in
+      guard let start = rows.baseAddress else { return }
+      // Unsafe: asked for, not read.
+      if place + 16 < order.count { ck_prefetch(start + Int(order[place + 16].index)) }
+      guard place + 6 < order.count else { return }
+      let row = start + Int(order[place + 6].index)
+      let memory = row.pointee.memory
+      ck_prefetch(cache.layout.header(Int(row.pointee.slot), ofFloats: memory))
+      for line in 0..<min(16, cache.layout.rowFloats / 16 + 1) { ck_prefetch(memory + 64 * line) }
+    }
+  }
+
+  private func copy(_ place: Int, to buffer: inout BlockBuffer, number: UInt64) -> UInt64 {
+    let row = rows[Int(order[place].index)]
+    let index = storage.layout.place(ofRow: order[place].key).index
+    let old = buffer.view(number: number).frequency(index)
+    buffer.setFixed(
+      index, key: row.key, frequency: row.counts.frequency, lastStep: row.counts.lastStep,
+      generation: generation)
+    cache.shards[Int(row.shard)].withRows { rows in
+      let floats = rows.runningFloats(Int(row.slot))
+      buffer.setVector(index, from: floats)
+      buffer.setSlots(index, from: floats + storage.layout.dimension)
+    }
+    return row.counts.frequency &- old
+  }
+}
+
+/// Blocks of a commit that are laid out together, before they are written together.
+///
+/// Planning and writing belong to the thread that has the transaction; laying out, the larger part of
+/// the work, needs none and can be done in another one.
+final class BlockBatch {
+  private struct Block {
+    let number: UInt64
+    /// The rows that change, by their places.
+    let rows: Range<Int>
+    /// What it was; nil for a new block, and where that stands in the new one's memory.
+    let old: UnsafeRawPointer?
+    let isNew: Bool
+  }
+
+  private let layout: BlockLayout
+  private let capacity: Int
+  private let memory: UnsafeMutableRawPointer
+  private var blocks: [Block] = []
+  /// What they hold, once they are laid out (``BlockLayout/contentHash(_:number:)``).
+  private var contents: [UInt64] = []
+  /// By how much the sum of frequencies changes.
+  private(set) var frequencyChange: UInt64 = 0
+  /// A block that did not match its checksum.
+  private(set) var damaged: UInt64?
+
+  init(layout: BlockLayout, capacity: Int) {
+    self.layout = layout
+    self.capacity = capacity
+    memory = .allocate(byteCount: capacity * layout.byteCount, alignment: 64)
+  }
+
+  deinit { memory.deallocate() }
+
+  var count: Int { blocks.count }
+  var isFull: Bool { blocks.count == capacity }
+  func removeAll() { blocks.removeAll(keepingCapacity: true) }
+  func number(_ i: Int) -> UInt64 { blocks[i].number }
+  func content(_ i: Int) -> UInt64 { contents[i] }
+
+  /// Bytes of block `i` of these.
+  func bytes(_ i: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: memory + i * layout.byteCount, count: layout.byteCount)
+  }
+
+  /// Adds a block whose rows `rows` change.
+  ///
+  /// - Parameter old: what it is in the last commit. If it does not stand alone, it is copied now,
+  ///   since writing another block may move it.
+  func plan(_ number: UInt64, rows: Range<Int>, old: BlockView?, standsAlone: Bool) {
+    var source = old?.bytes.baseAddress
+    if !standsAlone, let start = source {
+      (memory + blocks.count * layout.byteCount).copyMemory(
+        from: start, byteCount: layout.byteCount)
+      source = nil
+    }
+    blocks.append(Block(number: number, rows: rows, old: source, isNew: old == nil))
+  }
+
+  /// Lays all blocks out, with `rowCount` rows in the table.
+  func fill(from rows: NumberedRows, rowCount: UInt64) {
+    frequencyChange = 0
+    contents.removeAll(keepingCapacity: true)
+    for (i, block) in blocks.enumerated() {
+      let target = memory + i * layout.byteCount
+      var buffer = BlockBuffer(layout: layout, changing: target)
+      if block.isNew {
+        buffer.clear()
+      } else {
+        if let old = block.old { target.copyMemory(from: old, byteCount: layout.byteCount) }
+        guard buffer.view(number: block.number).isIntact else {
+          damaged = block.number
+          return
+        }
+      }
+      frequencyChange &+= rows.copy(block.rows, to: &buffer, number: block.number)
+      let first = block.number * UInt64(layout.rowsPerBlock)
+      if rowCount < first + UInt64(layout.rowsPerBlock) {
+        buffer.truncate(toRows: Int(rowCount - first))
+      }
+      contents.append(buffer.seal(number: block.number))
+    }
+  }
+}
