@@ -28,7 +28,7 @@ import Testing
   /// Trains in commits of several sizes, so that there are partitions and journal records.
   private func train(_ table: EmbeddingTable) throws {
     for step in Int64(1)...12 {
-      try see(table, 0..<(step % 3 == 0 ? 1500 : 40), step: step)
+      try see(table, step < 4 ? 0..<1500 : 10_000 + step * 10..<10_000 + step * 10 + 10, step: step)
       try table.database.commit(step: step)
     }
   }
