@@ -16,7 +16,17 @@ package enum CrashWorkload {
       TableConfiguration(
         dimension: 20, idType: .bytes, seed: 4, optimizer: .sgd(learningRate: 0.5))
     ),
+    ("rare", rare),
   ]
+
+  /// Ids earn their rows here, and share some before.
+  private static var rare: TableConfiguration {
+    var configuration = TableConfiguration(
+      dimension: 4, idType: .bytes, seed: 5, optimizer: .adagrad(learningRate: 0.2))
+    configuration.admission = .counter(threshold: 4)
+    configuration.sharedRows = 10
+    return configuration
+  }
 
   /// So small that the database commits by itself within steps now and then.
   package static let budget = 128 << 10
@@ -34,7 +44,7 @@ package enum CrashWorkload {
   /// Batch `number` of `step`, and its table.
   package static func batch(_ number: Int, ofStep step: Int64) -> (table: Int, batch: Batch) {
     var random = SeededGenerator(seed: UInt64(step) << 8 | UInt64(number))
-    let table = number % 2
+    let table = number % 3
     let dimension = tables[table].configuration.dimension
     func ids(_ count: Int) -> [EmbeddingID] {
       (0..<count).map { _ in

@@ -5,7 +5,7 @@ import Testing
   let bench = Workbench()
   static let commands = [
     "create", "import", "delete", "stat", "get", "dump", "similar", "export", "verify", "backup",
-    "compact", "merge", "diff", "evict",
+    "compact", "merge", "diff", "evict", "reset-filter",
   ]
 
   @Test func theHelpNamesEveryCommandAndExitCode() throws {

@@ -33,7 +33,8 @@ struct Embstore: ParsableCommand {
         name: "Look",
         subcommands: [Stat.self, Get.self, Dump.self, Similar.self, Diff.self, Export.self]),
       CommandGroup(
-        name: "Keep", subcommands: [Verify.self, Backup.self, Compact.self, Merge.self]),
+        name: "Keep",
+        subcommands: [Verify.self, ResetFilter.self, Backup.self, Compact.self, Merge.self]),
     ])
 
   static func main() {

@@ -1,3 +1,5 @@
+import StorageBase
+
 /// What a commit has to write of a filter: the same life as that of changed rows (`RowShard`).
 /// `fix`, `unfix` and `abandonCommit` are called while nobody is at work; the others may run beside
 /// batches.
@@ -42,6 +44,17 @@ extension AdmissionFilter {
   var hasRunning: Bool {
     if !isExact && runningLayers > committedLayers { return true }
     return (0..<FilterStripe.count).contains { !stripe($0).pointee.running.isEmpty }
+  }
+
+  /// What tells the changes of the commit under way from others, whatever their order.
+  var runningDigest: UInt64 {
+    var digest: UInt64 = 0
+    for i in 0..<FilterStripe.count {
+      for entry in stripe(i).pointee.running {
+        digest &+= mix64(entry.hash &+ mix64(UInt64(entry.times) &+ golden))
+      }
+    }
+    return digest
   }
 
   /// Bytes of the changes in some stripes that no commit has written. Under their locks.

@@ -1,4 +1,5 @@
 import StorageBase
+import Synchronization
 
 /// Counts how often ids without a row were seen, for the kinds of ``Admission`` that remember it.
 ///
@@ -31,6 +32,11 @@ final class AdmissionFilter: @unchecked Sendable {
   var runningLayers = 0
   /// The layers of the last commit taken over.
   var committedLayers = 0
+
+  /// Ids that were counted for the first time since somebody looked whether the newest layer is full,
+  /// and how many there was room for then.
+  private let newIDs = Atomic<Int>(0)
+  private let room = Atomic<Int>(0)
 
   /// An empty filter; nil for kinds that keep no state.
   convenience init?(_ admission: Admission) {
@@ -178,6 +184,26 @@ final class AdmissionFilter: @unchecked Sendable {
     return ids >= newest.shape.capacity
   }
 
+  /// Takes down that a batch counted so many ids for the first time.
+  func noteNew(_ ids: Int) { newIDs.add(ids, ordering: .relaxed) }
+
+  /// Whether it is time for `growIfNeeded`.
+  var mayBeFull: Bool {
+    newIDs.load(ordering: .relaxed) >= room.load(ordering: .relaxed)
+  }
+
+  /// Takes down how many ids the newest layer has room for.
+  private func noteRoom() {
+    var room = Int.max
+    if !isExact, layerCount > 0, nextShape != nil {
+      let newest = layerMemory[layerCount - 1]
+      room = newest.shape.capacity
+      for i in 0..<FilterStripe.count { room -= newest.counts(i).pointee.distinctIDs }
+    }
+    newIDs.store(0, ordering: .relaxed)
+    self.room.store(max(1, room), ordering: .relaxed)
+  }
+
   /// Bytes that `growIfNeeded` would take; 0 where it is not needed.
   var bytesToGrow: Int {
     guard isFull, let shape = nextShape else { return 0 }
@@ -188,6 +214,7 @@ final class AdmissionFilter: @unchecked Sendable {
   /// be called wherever that is so, since the journal knows the layer of each sighting.
   @discardableResult
   func growIfNeeded() -> Bool {
+    defer { noteRoom() }
     guard isFull, let shape = nextShape else { return false }
     addLayer(shape)
     return true

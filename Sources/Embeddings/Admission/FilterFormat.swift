@@ -111,6 +111,7 @@ struct CountEntry: Equatable, Sendable {
 func corruptFilter(_ what: String) -> EmbeddingError {
   EmbeddingError(
     .corruption,
-    "The admission filter of the table is damaged: \(what). Restore a copy of the database, or "
-      + "import the table from a snapshot.")
+    "The admission filter of the table is damaged: \(what). Its rows can be read. Restore a copy of "
+      + "the database, or empty the filter (resetAdmissionFilter(), 'embstore reset-filter'): ids "
+      + "without a row are then counted anew.")
 }

@@ -11,13 +11,23 @@ struct LifeCounts: Sendable, Equatable {
   /// Rows on probation that had to make room for others, or were in memory when it was given up.
   var forgotten: UInt64 = 0
 
+  /// Modulo 2^64, since files of strangers bring counts in.
   static func + (a: Self, b: Self) -> Self {
     var sum = a
-    sum.onProbation += b.onProbation
-    sum.admitted += b.admitted
-    sum.promoted += b.promoted
-    sum.forgotten += b.forgotten
+    sum.onProbation &+= b.onProbation
+    sum.admitted &+= b.admitted
+    sum.promoted &+= b.promoted
+    sum.forgotten &+= b.forgotten
     return sum
+  }
+
+  static func - (a: Self, b: Self) -> Self {
+    var difference = a
+    difference.onProbation &-= b.onProbation
+    difference.admitted &-= b.admitted
+    difference.promoted &-= b.promoted
+    difference.forgotten &-= b.forgotten
+    return difference
   }
 
   func write(to writer: inout RecordWriter) {

@@ -18,8 +18,8 @@ final class TableAdmission: Sendable {
   private let rule: Admission
   private let storage: TableStorage
   private let made = Mutex<AdmissionFilter?>(nil)
-  /// What the last commit before the table was opened says of its ids.
-  private let lifeBefore: LifeCounts
+  /// What became of ids before the cache began to count, such as before the table was opened.
+  private let lifeBefore: Mutex<LifeCounts>
 
   /// Nil for a table in which every id gets a row.
   init?(_ record: TableRecord, storage: TableStorage) {
@@ -28,7 +28,7 @@ final class TableAdmission: Sendable {
     rule = configuration.effectiveAdmission
     cutoff = configuration.sharedRows > 0 || configuration.cutoff < 2 ? 0 : configuration.cutoff
     sharedRows = UInt64(configuration.sharedRows)
-    lifeBefore = record.life
+    lifeBefore = Mutex(record.life)
     self.storage = storage
   }
 
@@ -54,6 +54,17 @@ final class TableAdmission: Sendable {
   /// The filter, if anybody has asked for it.
   var loadedFilter: AdmissionFilter? { made.withLock { $0 } }
 
+  /// Lets the filter in memory go; the stored one is loaded when it is next asked for. Nobody is at
+  /// work.
+  func dropFilter() { made.withLock { $0 = nil } }
+
+  /// Takes over that a transaction replaced the stored filter, and that `life` became of ids. Nobody is
+  /// at work, and nothing waits for a commit.
+  func takeOver(_ life: LifeCounts, cache: RowCache) {
+    dropFilter()
+    lifeBefore.withLock { $0 = life - cache.life }
+  }
+
   /// Whether an id without a row gets one.
   ///
   /// - Parameters:
@@ -76,7 +87,7 @@ final class TableAdmission: Sendable {
 
   /// What became of ids so far; exact while no batch is at work.
   func life(in cache: RowCache) -> LifeCounts {
-    var life = lifeBefore + cache.life
+    var life = lifeBefore.withLock { $0 } + cache.life
     life.onProbation = UInt64(cache.probationCount)
     return life
   }

@@ -44,6 +44,12 @@ struct TableHistory: Sendable, Hashable {
     state.write(configuration.initializer.name)
     state.write(configuration.initializer.parameters)
     state.write(configuration.optimizer)
+    if configuration.admitsOnlySome {
+      configuration.admission.write(to: &state)
+      state.write(configuration.cutoff)
+      state.write(UInt64(configuration.sharedRows))
+      state.write(configuration.counting.rawValue)
+    }
     identity = SnapshotIdentity(hashOf: state.bytes)
     self.generation = generation
     floor = generation

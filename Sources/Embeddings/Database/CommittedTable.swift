@@ -6,6 +6,8 @@ import StorageBase
 struct CommittedTable: SamplingSource, ~Copyable {
   let view: CommittedView
   let storage: TableStorage
+  /// Where the rows stand that are shared by ids without one.
+  let shared: TableStorage?
   let count: Int
   let totalFrequency: UInt64
 
@@ -14,6 +16,7 @@ struct CommittedTable: SamplingSource, ~Copyable {
     let record = try view.tableRecord(table.name)
     self.view = view
     storage = table.storage
+    shared = table.shared?.storage
     count = Int(record.rowCount)
     totalFrequency = record.totalFrequency
   }

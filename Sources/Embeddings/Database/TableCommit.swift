@@ -91,9 +91,14 @@ struct TableCommit {
     updated.isEmpty && deleted.isEmpty && new.isEmpty && gone.isEmpty && hasSeenNothing
   }
 
-  /// Whether no id without a row was seen.
+  /// Whether no id without a row was seen, or trained a shared one.
   private var hasSeenNothing: Bool {
-    table.admission?.loadedFilter?.hasRunning != true
+    if let shared = table.shared {
+      for shard in shared.cache.shards where shard.withRows({ $0.runningCount }) > 0 {
+        return false
+      }
+    }
+    return table.admission?.loadedFilter?.hasRunning != true
       && life == table.state.withLock { $0.record.life }
   }
 
@@ -151,6 +156,10 @@ struct TableCommit {
       try recorder.noteBlock(UInt64(number), in: transaction)
     }
     recorder.content = edits.content
+    // A table whose ids have to earn their rows is in another state too where only that changed.
+    if let filter = table.admission?.loadedFilter, filter.hasRunning {
+      recorder.content.add(filter.runningDigest)
+    }
     var eviction: TableEviction?
     if evicting, table.isEvictionDue(at: stamp.point.step) {
       eviction = try TableEviction(policyOf: table, &record, &recorder, in: transaction)

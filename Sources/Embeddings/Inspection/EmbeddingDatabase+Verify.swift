@@ -9,7 +9,7 @@ extension EmbeddingDatabase {
   /// checksum; that every row's key leads through the id tree back to exactly this row; that there
   /// are as many ids as rows, and that every byte-string id stands under its hash; that frequencies
   /// add up; that no block and no tree is left over; that what is kept for deltas agrees with the
-  /// rows.
+  /// rows; that the parts of admission filters are whole and in order.
   ///
   /// That is enough for the ids. An entry of the id tree names one row, so entries that lead to
   /// different rows are different ones: if each of n rows is led to, there are n such entries, and

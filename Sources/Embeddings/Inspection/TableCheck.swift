@@ -58,6 +58,7 @@ struct TableCheck {
     walkBlocks(blockCount, in: transaction, &report)
     walkIDs(in: transaction, &report)
     history.run(in: transaction, &report)
+    FilterCheck(storage, record).run(in: transaction, &report)
   }
 
   private func note(

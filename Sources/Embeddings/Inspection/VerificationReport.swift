@@ -23,6 +23,9 @@ public struct VerificationReport: Sendable {
       /// What is kept for deltas (change index, log of commits, deleted ids) is damaged, or
       /// contradicts the rows.
       case history
+      /// The admission filter is damaged. Rows are not: lookups go on, updates wait for
+      /// ``EmbeddingTable/resetAdmissionFilter()``.
+      case filter
     }
 
     /// What kind of damage it is.

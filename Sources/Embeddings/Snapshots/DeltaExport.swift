@@ -30,6 +30,7 @@ struct DeltaExport {
       path: path, description: description, options: SnapshotWriterOptions(threads: threads))
     try writeRows(slices, table, blocks, writer)
     try writeDeletions(table, writer)
+    try SectionExport().write(table, to: writer)
     return try writer.finish()
   }
 

@@ -43,7 +43,8 @@ extension EmbeddingStore {
         rows: ImportSummary(), description: description, wasApplied: true)
     }
     return SnapshotImportSummary(
-      rows: summary.rows, description: description, deleted: summary.deleted, notes: notes)
+      rows: summary.rows, description: description, deleted: summary.deleted, notes: notes,
+      includesLife: summary.includesLife)
   }
 }
 

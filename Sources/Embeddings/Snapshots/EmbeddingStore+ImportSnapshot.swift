@@ -21,6 +21,12 @@ extension EmbeddingStore {
   /// the summary's ``SnapshotImportSummary/notes``: training goes on with those of the table.
   /// Every checksum of the file is compared before anything becomes durable.
   ///
+  /// Where ids have to earn their rows (``TableConfiguration/admission``,
+  /// ``TableConfiguration/cutoff``), the state of the admission filter, what became of ids, and the
+  /// shared rows come in too, if the table is new - nothing was counted and trained - and of the same
+  /// admission, cutoff, shared rows and counting: an id that was about to be admitted still is. Else
+  /// the rows come in alone, and a note of the summary says why.
+  ///
   /// - Parameters:
   ///   - path: the file, or `-` for standard input; deltas are refused.
   ///   - options: what happens to rows that exist, and what is taken.
@@ -36,7 +42,11 @@ extension EmbeddingStore {
   ) throws(EmbeddingError) -> SnapshotImportSummary {
     let configuration = configuration
     var description: SnapshotDescription?
+    var current: SnapshotStream?
     var notes: [String] = []
+    var includesLife = false
+    let takesSections =
+      (self as? EmbeddingTable)?.core.admission != nil && !options.vectorsOnly
     var isStream = false
     var opened: SnapshotStream? = try SnapshotStream(path: path)
     if let delta = opened, delta.description.isDelta {
@@ -50,6 +60,8 @@ extension EmbeddingStore {
       isStream = stream.totalBytes == nil
       notes = try stream.description.checkFit(configuration, options, file: stream.name)
       description = stream.description
+      current = stream
+      stream.stopsAtSections = takesSections
       return rowSource(
         stream, vectorsOnly: options.vectorsOnly, rowsPerBlock: rowsPerBlock, progress)
     }
@@ -58,13 +70,27 @@ extension EmbeddingStore {
     if let table = self as? EmbeddingTable {
       rows = try table.importRows(
         importOptions,
-        leadingTo: { description.flatMap { $0.identity(in: configuration, options) } },
+        leadingTo: { taken in
+          if let note = taken?.note { notes.append(note) }
+          includesLife = taken?.counts != nil
+          let isOther =
+            taken?.note != nil
+            || !takesSections && current?.sectionNames.contains(SnapshotSection.life) == true
+          guard !isOther else { return nil }
+          return description.flatMap { $0.identity(in: configuration, options) }
+        }, sections: takesSections ? SnapshotSections { current } : nil,
         from: source)
     } else {
       rows = try importRows(importOptions, from: source)
     }
     guard let description else { preconditionFailure("an import without its source") }
-    return SnapshotImportSummary(rows: rows, description: description, notes: notes)
+    if !takesSections, current?.sectionNames.contains(SnapshotSection.life) == true {
+      notes.append(
+        "\(path) is of a table in which ids have to earn their rows: the rows came in without its "
+          + "admission filter and shared rows")
+    }
+    return SnapshotImportSummary(
+      rows: rows, description: description, notes: notes, includesLife: includesLife)
   }
 }
 

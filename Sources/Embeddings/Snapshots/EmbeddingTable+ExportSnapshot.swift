@@ -83,5 +83,6 @@ extension SnapshotDescription {
       learningRate: configuration.optimizer.learningRate,
       hyperparameters: configuration.optimizer.hyperparameters, encoding: options.encoding,
       includesSlots: options.includesSlots, point: point, generation: generation)
+    life = SnapshotLife(record)?.content ?? []
   }
 }

@@ -2,19 +2,21 @@ public import Snapshots
 import StorageBase
 
 extension SnapshotDescription {
-  /// What the table was that the snapshot was taken of. An optimizer of somebody's own is only
-  /// named: the configuration then serves, but does not train.
+  /// What the table was that the snapshot was taken of: admission, cutoff and shared rows too, where
+  /// the description is that of a file (``inspectSnapshot(_:)``) or of an export. An optimizer of
+  /// somebody's own is only named: the configuration then serves, but does not train.
   ///
   /// - Throws: ``EmbeddingError/Code/invalidConfiguration`` where another version of this library,
   ///   with initializers or optimizers that this one does not know, wrote the file.
   public func configuration() throws(EmbeddingError) -> TableConfiguration {
-    let configuration = TableConfiguration(
+    var configuration = TableConfiguration(
       dimension: dimension, idType: idType,
       initializer: try Initializer(name: initializer, parameters: initializerParameters),
       seed: seed,
       optimizer: try storedOptimizer(
         name: optimizer, learningRate: learningRate, hyperparameters: hyperparameters,
         slotCount: slotCount))
+    if !life.isEmpty { try SnapshotLife(content: life).apply(to: &configuration) }
     try configuration.validate()
     guard configuration.slotCount == slotCount else {
       throw EmbeddingError(

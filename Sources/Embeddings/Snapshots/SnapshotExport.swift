@@ -64,6 +64,7 @@ struct SnapshotExport {
     guard written == count else {
       throw storage.corruption("there are \(written) ids for \(count) rows")
     }
+    try SectionExport().write(table, to: writer)
     return try writer.finish()
   }
 }

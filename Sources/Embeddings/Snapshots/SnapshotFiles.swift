@@ -17,7 +17,7 @@ public import StorageBase
 /// - Throws: ``EmbeddingError/Code/unsupportedFormat`` for what is not a snapshot, or one of
 ///   another version; ``EmbeddingError/Code/corruption``; ``EmbeddingError/Code/notFound``.
 public func inspectSnapshot(_ path: String) throws(EmbeddingError) -> SnapshotDescription {
-  try SnapshotReader(path: path, options: SnapshotReaderOptions(cacheBudget: 0)).description
+  try SnapshotReader(path: path, options: SnapshotReaderOptions(cacheBudget: 0)).readDescription()
 }
 
 /// Whether `path` is a regular file that begins as a snapshot does, of whatever version. Streams

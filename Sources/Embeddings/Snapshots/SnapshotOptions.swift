@@ -87,19 +87,21 @@ public struct SnapshotImportSummary: Sendable, Hashable {
   /// Whether there was nothing to do, since the table is in the state already that the delta leads
   /// to.
   public var wasApplied: Bool
-
+  /// Whether the state of the admission filter, what became of ids, and the shared rows came in too.
+  public var includesLife: Bool
   /// Where snapshot and table differ in what need not agree: one message each, with both values.
   public var notes: [String]
 
   /// Creates a summary.
   public init(
     rows: ImportSummary, description: SnapshotDescription, deleted: Int = 0,
-    wasApplied: Bool = false, notes: [String] = []
+    wasApplied: Bool = false, notes: [String] = [], includesLife: Bool = false
   ) {
     self.rows = rows
     self.description = description
     self.deleted = deleted
     self.wasApplied = wasApplied
     self.notes = notes
+    self.includesLife = includesLife
   }
 }

@@ -4,7 +4,8 @@ public import StorageBase
 /// A snapshot file as a store, read-only: for servers that need no training, straight from the
 /// file.
 ///
-/// Ids without a row read as their initial vectors, as they do in the table itself. All calls may
+/// Ids without a row read as their initial vectors, or as the rows that they share, as they do in the
+/// table itself; the vectors of shared rows are read into memory when the first is needed. All calls may
 /// come from any number of threads. Nothing is read into memory at first but an index of some
 /// kilobytes; what lookups have to decompress is kept up to the budget.
 ///
@@ -16,11 +17,13 @@ public final class SnapshotStore: EmbeddingStore {
   /// What the table was.
   public let configuration: TableConfiguration
   /// What the snapshot is.
-  public var snapshot: SnapshotDescription { reader.description }
+  public let snapshot: SnapshotDescription
   /// The path of the file.
   public var path: String { reader.path }
 
   let reader: SnapshotReader
+  /// What ids without a row of their own read, where they share some.
+  private let shared: SharedVectors?
   let sampler = SamplerState()
 
   /// Opens the snapshot at `path`, a regular file that must not change while it is open: it is
@@ -42,7 +45,9 @@ public final class SnapshotStore: EmbeddingStore {
     reader = try SnapshotReader(
       path: path, options: SnapshotReaderOptions(cacheBudget: cacheBudget))
     try reader.description.refuseDelta(file: path)
-    configuration = try reader.description.configuration()
+    snapshot = try reader.readDescription()
+    configuration = try snapshot.configuration()
+    shared = SharedVectors(configuration)
   }
 
   /// The number of rows.
@@ -68,14 +73,21 @@ public final class SnapshotStore: EmbeddingStore {
     guard let target else { return }
     // Unsafe: the caller's buffer, whose size was compared above.
     try reader.copyVectors(ids, to: target, isFound: &isFound)
-    let (initializer, seed) = (configuration.initializer, configuration.seed)
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       for i in 0..<ids.count where !isFound[i] {
-        initializer.fill(
-          UnsafeMutableBufferPointer(start: target + i * dimension, count: dimension),
-          seed: seed, idBits: RowKey(ids, i).key)
+        try copyAbsent(
+          RowKey(ids, i),
+          to: UnsafeMutableBufferPointer(start: target + i * dimension, count: dimension))
       }
     }
+  }
+
+  /// Copies what an id without a row reads.
+  private func copyAbsent(
+    _ key: RowKey, to vector: UnsafeMutableBufferPointer<Float>
+  ) throws(EmbeddingError) {
+    if let shared { return try shared.copy(key.hash, from: reader, to: vector) }
+    configuration.initializer.fill(vector, seed: configuration.seed, idBits: key.key)
   }
 
   /// Reads frequency, last step and presence of `ids`, in batch order.

@@ -25,30 +25,83 @@ extension EmbeddingTable {
     try importRows(options, limits: ImportLimits(), from: makeSource)
   }
 
-  /// - Parameter identity: the state that the rows make of a table without any, if it is known once
-  ///   the source has come to its end.
+  /// - Parameters:
+  ///   - identity: the state that the rows make of a table without any, if it is known once the source
+  ///     has come to its end.
+  ///   - sections: what of a snapshot comes behind its rows, where the table takes part of it.
   @discardableResult
   func importRows(
     _ options: ImportOptions, limits: ImportLimits = ImportLimits(),
-    leadingTo identity: () -> SnapshotIdentity? = { nil },
+    leadingTo identity: (_ taken: SectionImport.Taken?) -> SnapshotIdentity? = { _ in nil },
+    sections: SnapshotSections? = nil,
     from makeSource: () throws(EmbeddingError) -> RowSource
   ) throws(EmbeddingError) -> ImportSummary {
     try database.checkWritable("import")
     return try database.alone { () throws(EmbeddingError) in
       try database.commitAlone(as: database.state.withLock { $0.live })
-      let (summary, record) = try database.writeTable(core) {
-        (transaction, record, stamp) throws(EmbeddingError) in
+      let (result, records) = try database.writeTables(tables(with: sections)) {
+        (transaction, records, stamp) throws(EmbeddingError)
+          -> ((ImportSummary, SectionImport.Taken?), [TableRecord]) in
         var importer = try TableImport(
-          table: core, record: record, stamp: stamp, options: options, limits: limits,
+          table: core, record: records[0], stamp: stamp, options: options, limits: limits,
           in: transaction)
         try importer.run(try makeSource(), in: transaction)
-        return try importer.finish(identity: identity(), in: transaction)
+        let taken = try sections?.take(
+          into: core, records, stamp, limits: limits, in: transaction)
+        let (summary, record) = try importer.finish(identity: identity(taken), in: transaction)
+        return ((summary, taken), Self.records(record, taken, before: records))
       }
-      // The cache holds only rows that were committed, some of which have changed.
-      cache.removeAll()
-      core.takeOver(record)
-      return summary
+      takeOver(records, result.1)
+      return result.0
     }
+  }
+
+  /// The tables that an import changes.
+  func tables(with sections: SnapshotSections?) -> [TableCore] {
+    guard sections != nil, let shared = core.shared else { return [core] }
+    return [core, shared]
+  }
+
+  /// The records of these tables after an import.
+  static func records(
+    _ record: TableRecord, _ taken: SectionImport.Taken?, before: [TableRecord]
+  ) -> [TableRecord] {
+    var records = before
+    records[0] = record
+    if let life = taken?.counts { records[0].life = life }
+    if let shared = taken?.shared { records[1] = shared }
+    return records
+  }
+
+  /// Takes over what an import made of the tables.
+  func takeOver(_ records: [TableRecord], _ taken: SectionImport.Taken?) {
+    // The cache holds only rows that were committed, some of which have changed, and rows on probation,
+    // which are forgotten.
+    cache.removeAll()
+    if let life = taken?.counts { core.admission?.takeOver(life, cache: cache) }
+    core.takeOver(records[0])
+    guard records.count > 1, let shared = core.shared else { return }
+    shared.cache.removeAll()
+    shared.takeOver(records[1])
+  }
+}
+
+/// The sections of a snapshot that is being imported, for a table whose ids have to earn their rows.
+struct SnapshotSections {
+  /// The file, read up to its sections.
+  let stream: () -> SnapshotStream?
+
+  /// Reads to the end of the file, and takes in what is the table's.
+  func take(
+    into table: TableCore, _ records: [TableRecord], _ stamp: CommitStamp, limits: ImportLimits,
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) -> SectionImport.Taken {
+    guard let stream = stream() else { preconditionFailure("sections without their file") }
+    return try SectionImport(
+      table: table, record: records[0], sharedRecord: records.count > 1 ? records[1] : nil,
+      stamp: stamp, limits: limits, isDelta: stream.description.isDelta, file: stream.name,
+      slotCount: stream.description.storedSlotCount
+    ).run(SectionReader(stream), in: transaction)
   }
 }
 
@@ -62,7 +115,23 @@ extension EmbeddingDatabase {
       borrowing WriteTransaction, TableRecord, CommitStamp
     ) throws(EmbeddingError) -> (R, TableRecord)
   ) throws(EmbeddingError) -> (R, TableRecord) {
-    let before = table.state.withLock { $0.record }
+    let (result, records) = try writeTables([table]) {
+      (transaction, before, stamp) throws(EmbeddingError) -> (R, [TableRecord]) in
+      let (result, record) = try body(transaction, before[0], stamp)
+      return (result, [record])
+    }
+    return (result, records[0])
+  }
+
+  /// The same for several tables; `body` is given their records, and returns them as they become.
+  func writeTables<R>(
+    _ changed: [TableCore],
+    _ body: (
+      borrowing WriteTransaction, [TableRecord], CommitStamp
+    ) throws(EmbeddingError) -> (R, [TableRecord])
+  ) throws(EmbeddingError) -> (R, [TableRecord]) {
+    let before = changed.map { table in table.state.withLock { $0.record } }
+    let numbers = changed.map(\.number)
     var record = state.withLock { $0.record }
     let previous = record.generation
     record.generation += 1
@@ -70,20 +139,24 @@ extension EmbeddingDatabase {
     let tables = openTables.withLock { Array($0.values) }
     var number: UInt64 = 0
     let result = try environment.write {
-      (transaction) throws(EmbeddingError) -> (R, TableRecord) in
+      (transaction) throws(EmbeddingError) -> (R, [TableRecord]) in
       number = transaction.id
       try checkGeneration(previous, in: transaction)
       let result = try body(transaction, before, stamp)
-      try Self.put(
-        result.1.encode(), under: TableRecord.key(table.storage.name), in: meta, transaction)
+      for (table, record) in zip(changed, result.1) {
+        try Self.put(
+          record.encode(), under: TableRecord.key(table.storage.name), in: meta, transaction)
+      }
       try Self.put(record.encode(), under: DatabaseRecord.key, in: meta, transaction)
       announce(
         number, from: previous, to: record.generation, tables: tables, changed: [],
-        except: [table.number])
+        except: Set(numbers))
       return result
     }
     state.withLock { $0.record.generation = record.generation }
-    for other in tables where other !== table { other.advance(to: number, changedBlocks: []) }
+    for other in tables where !numbers.contains(other.number) {
+      other.advance(to: number, changedBlocks: [])
+    }
     return result
   }
 }

@@ -8,6 +8,8 @@ struct DeltaSummary {
   var rows: ImportSummary
   /// Rows that were deleted.
   var deleted: Int
+  /// Whether filter, counts and shared rows came in.
+  var includesLife: Bool
 }
 
 extension EmbeddingTable {
@@ -32,11 +34,17 @@ extension EmbeddingTable {
       guard let base = description.base, base.identity == history.identity else {
         throw try refusal(of: description, file: file, history)
       }
-      let (summary, changed) = try database.writeTable(core) {
-        (transaction, before, stamp) throws(EmbeddingError) -> (DeltaSummary, TableRecord) in
-        let delta = DeltaRows(try open(), progress)
+      var opened: SnapshotStream?
+      let sections = core.admission == nil ? nil : SnapshotSections { opened }
+      let (result, changed) = try database.writeTables(tables(with: sections)) {
+        (transaction, before, stamp) throws(EmbeddingError)
+          -> ((DeltaSummary, SectionImport.Taken?), [TableRecord]) in
+        let stream = try open()
+        stream.stopsAtSections = sections != nil
+        opened = stream
+        let delta = DeltaRows(stream, progress)
         var importer = try TableImport(
-          table: core, record: before, stamp: stamp, options: ImportOptions(existing: .replace),
+          table: core, record: before[0], stamp: stamp, options: ImportOptions(existing: .replace),
           limits: limits, in: transaction)
         try importer.run(delta.source, in: transaction)
         // Its rows are in the table; now those go whose ids it deletes.
@@ -46,13 +54,26 @@ extension EmbeddingTable {
         }
         try importer.remove(
           RowRemoval(removed, from: storage, limits: removal), in: transaction)
+        let taken = try sections?.take(
+          into: core, before, stamp, limits: limits, in: transaction)
+        if sections == nil, stream.sectionNames.contains(SnapshotSection.life) {
+          throw EmbeddingError(
+            .configurationMismatch,
+            "\(file) is of a table in which ids have to earn their rows, in table \(name) all get one: "
+              + "it cannot take the delta whole. Nothing was imported.")
+        }
         let (rows, record) = try importer.finish(
           identity: description.identity, isExact: true, in: transaction)
-        return (DeltaSummary(rows: rows, deleted: removed.count), record)
+        return (
+          (
+            DeltaSummary(
+              rows: rows, deleted: removed.count, includesLife: taken?.counts != nil), taken
+          ),
+          Self.records(record, taken, before: before)
+        )
       }
-      cache.removeAll()
-      core.takeOver(changed)
-      return summary
+      takeOver(changed, result.1)
+      return result.0
     }
   }
 

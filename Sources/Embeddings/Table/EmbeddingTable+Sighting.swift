@@ -30,8 +30,15 @@ extension EmbeddingTable {
   func see(
     _ ids: UnsafeIDs, _ sighting: Sighting, _ admission: TableAdmission
   ) throws(EmbeddingError) {
-    let filter = try admission.filter(in: database.environment)
+    // Here as well as at commits, so that a layer does not get more ids than it is for.
+    if let filter = try admission.filter(in: database.environment), filter.mayBeFull {
+      try database.gate.exclusive { () throws(EmbeddingError) in
+        _ = admission.loadedFilter?.growIfNeeded()
+      }
+    }
     try batch(ids) { (scratch) throws(EmbeddingError) in
+      // Within the gate: an import may have put another one in its place since.
+      let filter = try admission.filter(in: database.environment)
       let outcome = try makeResident(ids, scratch, absent: .skip)
       guard outcome == .done else { return outcome }
       scratch.absent.collect(scratch)
@@ -173,13 +180,16 @@ extension EmbeddingTable {
 
   /// Has the filter count the ids that had no row.
   private func count(_ scratch: BatchScratch, _ filter: AdmissionFilter) {
+    var newIDs = 0
     _ = forEachAbsent(scratch, filter) { rows, group in
       if group.times > 0 {
+        if group.before == 0 { newIDs += 1 }
         filter.count(group.hash, times: group.times)
         rows.unreported.commitBytes += JournalEntry.stride
       }
       return true
     }
+    filter.noteNew(newIDs)
   }
 
   /// Calls `body` for each distinct id that had no row, under the lock of its shard, with the filter's

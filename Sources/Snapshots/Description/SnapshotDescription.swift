@@ -52,6 +52,9 @@ public struct SnapshotDescription: Sendable, Hashable {
   public var generation: UInt64
   /// For a delta, the state that it applies to; nil for a full snapshot.
   public var base: Base?
+  /// The content of section ``SnapshotSection/life``, of a table whose ids have to earn their rows;
+  /// else empty. It stands behind the rows, and is here where the whole file can be looked at.
+  package var life: [UInt8] = []
 
   /// Describes a snapshot.
   public init(

@@ -49,10 +49,11 @@ package enum SnapshotMerge {
     let writer = try SnapshotWriter(path: path, description: description, options: options)
     try mergeRows(inputs, into: writer)
     for section in newest.sections {
-      var content: [UInt8] = []
-      try newest.readSection(section.name) { content += $0 }
-      try writer.appendSection(
-        section.name, isRequired: section.isRequired, content: content.span.bytes)
+      try writer.beginSection(section.name, isRequired: section.isRequired)
+      try newest.readSection(section.name) { (piece) throws(EmbeddingError) in
+        try writer.appendToSection(piece.span.bytes)
+      }
+      try writer.endSection()
     }
     return SnapshotMergeReport(
       summary: try writer.finish(), description: description,

@@ -8,7 +8,7 @@ package struct SnapshotReaderOptions: Sendable {
   /// The names of sections that the caller understands; a file that requires another is refused.
   package var knownSections: Set<String>
 
-  package init(cacheBudget: Int = 64 << 20, knownSections: Set<String> = []) {
+  package init(cacheBudget: Int = 64 << 20, knownSections: Set<String> = SnapshotSection.defined) {
     self.cacheBudget = cacheBudget
     self.knownSections = knownSections
   }

@@ -23,6 +23,19 @@ package final class SnapshotStream {
   /// Deletions read so far.
   package private(set) var deletionCount: UInt64 = 0
 
+  /// Whether ``next(into:)`` returns nil where the first section begins, so that ``nextPiece()`` can
+  /// read them, and with them to the end of the file.
+  package var stopsAtSections = false
+  /// The names of the sections, known at the end of the file.
+  package private(set) var sectionNames: [String] = []
+
+  /// A piece of a section. Which one that is, the directory says, at the end.
+  package struct Piece: Sendable {
+    package var section: Int
+    package var number: Int
+    package var content: [UInt8]
+  }
+
   private let source: ByteSource
   private let knownSections: Set<String>
   private let header: HeaderFrame
@@ -42,7 +55,9 @@ package final class SnapshotStream {
 
   /// Opens `path`, or standard input for `-`, and reads the header. A file that requires sections
   /// other than `knownSections` is refused, at its end.
-  package init(path: String, knownSections: Set<String> = []) throws(EmbeddingError) {
+  package init(
+    path: String, knownSections: Set<String> = SnapshotSection.defined
+  ) throws(EmbeddingError) {
     self.knownSections = knownSections
     source = try ByteSource(path: path)
     let name = source.name
@@ -65,22 +80,47 @@ package final class SnapshotStream {
   /// the last, when all of the file has proven right.
   package func next(into rows: inout RowBatch) throws(EmbeddingError) -> Content? {
     while !isAtEnd {
-      let place = Place(name, UInt64(source.offset), "frame")
-      let start = try source.peek(Frame.fieldsOffset) { $0.array }
-      guard start.count == Frame.fieldsOffset, start.word(at: 0) == Frame.magic,
-        let tag = FrameTag(rawValue: start.word(at: Frame.tagOffset))
-      else { throw place.damaged("no frame of a snapshot begins here") }
-      let length = Int(start.word(at: Frame.sizeOffset)) + Frame.tagOffset
-      let seed = Frame.seed(header: headerChecksum, offset: UInt64(source.offset))
+      let (tag, length, seed, place) = try peekFrame()
       switch tag {
       case .block: return try readBlock(length, seed, &rows)
       case .page: try readPage(length, seed)
-      case .section: try readPiece(length, seed)
+      case .section:
+        if stopsAtSections { return nil }
+        _ = try readPiece(length, seed)
       case .directory: try readDirectory(length, seed)
       case .header, .footer: throw place.damaged("the frame stands in the wrong place")
       }
     }
     return nil
+  }
+
+  /// The next piece of a section, after all rows and deletions; nil after the last, when all of the
+  /// file has proven right.
+  package func nextPiece() throws(EmbeddingError) -> Piece? {
+    while !isAtEnd {
+      let (tag, length, seed, place) = try peekFrame()
+      switch tag {
+      case .section: return try readPiece(length, seed)
+      case .directory: try readDirectory(length, seed)
+      case .block, .page, .header, .footer:
+        throw place.damaged("the frame stands in the wrong place")
+      }
+    }
+    return nil
+  }
+
+  /// What begins here.
+  private func peekFrame() throws(EmbeddingError) -> (
+    tag: FrameTag, length: Int, seed: UInt64, place: Place
+  ) {
+    let place = Place(name, UInt64(source.offset), "frame")
+    let start = try source.peek(Frame.fieldsOffset) { $0.array }
+    guard start.count == Frame.fieldsOffset, start.word(at: 0) == Frame.magic,
+      let tag = FrameTag(rawValue: start.word(at: Frame.tagOffset))
+    else { throw place.damaged("no frame of a snapshot begins here") }
+    let length = Int(start.word(at: Frame.sizeOffset)) + Frame.tagOffset
+    let seed = Frame.seed(header: headerChecksum, offset: UInt64(source.offset))
+    return (tag, length, seed, place)
   }
 
   private func take(_ length: Int, _ place: Place) throws(EmbeddingError) -> [UInt8] {
@@ -150,7 +190,7 @@ package final class SnapshotStream {
     (entries, keys) = ([], [])
   }
 
-  private func readPiece(_ length: Int, _ seed: UInt64) throws(EmbeddingError) {
+  private func readPiece(_ length: Int, _ seed: UInt64) throws(EmbeddingError) -> Piece {
     let place = Place(name, UInt64(source.offset), "section")
     guard length == SectionPiece.size, entries.isEmpty else {
       throw place.damaged("the section stands in the wrong place")
@@ -163,11 +203,12 @@ package final class SnapshotStream {
       Int(piece.number) == pieces[pieces.count - 1].count
     else { throw place.damaged("the section stands in the wrong place") }
     let frame = try take(Int(piece.part.length), place)
-    _ = try frame.withBytes { (frame) throws(EmbeddingError) in
+    let content = try frame.withBytes { (frame) throws(EmbeddingError) in
       try piece.content(frame, decompressor, at: place)
     }
     pieces[pieces.count - 1].append(
       (checksum, UInt64(length) + UInt64(frame.count), UInt64(piece.contentLength)))
+    return Piece(section: pieces.count - 1, number: Int(piece.number), content: content)
   }
 
   private func readDirectory(_ length: Int, _ seed: UInt64) throws(EmbeddingError) {
@@ -191,6 +232,7 @@ package final class SnapshotStream {
       }
     }
     try readFooter(offset, UInt64(length), checksum)
+    sectionNames = directory.sections.map(\.name)
     isAtEnd = true
   }
 

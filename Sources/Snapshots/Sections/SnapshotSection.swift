@@ -10,22 +10,56 @@ package struct SnapshotSection: Sendable, Hashable {
   package var byteCount: UInt64
 }
 
+extension SnapshotSection {
+  /// The sections that this version defines, which belong to tables whose ids have to earn their
+  /// rows: how they do, and what became of them; the state of the admission filter; the shared rows.
+  package static let life = "life"
+  package static let admission = "admission"
+  package static let shared = "shared"
+
+  /// Their names.
+  package static let defined: Set<String> = [life, admission, shared]
+
+  /// Bytes that section `life` may have.
+  static let mostLifeBytes: UInt64 = 1 << 16
+}
+
 extension SnapshotWriter {
   /// Appends a section, after all rows and deletions. Names are used once. With `isRequired`,
   /// readers that do not know the name refuse the file; others ignore the section.
   package func appendSection(
     _ name: String, isRequired: Bool, content: RawSpan
   ) throws(EmbeddingError) {
+    try beginSection(name, isRequired: isRequired)
+    try appendToSection(content)
+    try endSection()
+  }
+
+  /// Begins a section whose content comes bit by bit: the bytes of the file are those that
+  /// ``appendSection(_:isRequired:content:)`` writes, and memory is that of one piece.
+  package func beginSection(_ name: String, isRequired: Bool) throws(EmbeddingError) {
     try enter(.sections)
     guard (1...Limits.nameBytes).contains(name.utf8.count) else {
       throw EmbeddingError(
         .invalidArgument, "The name of a section has 1 to \(Limits.nameBytes) bytes.")
     }
     try remembering { () throws(EmbeddingError) in
+      try file.beginSection(name, isRequired: isRequired)
+    }
+  }
+
+  /// Adds to the section that was begun.
+  package func appendToSection(_ content: RawSpan) throws(EmbeddingError) {
+    try remembering { () throws(EmbeddingError) in
       try content.withUnsafeBytes { (content) throws(EmbeddingError) in
-        try file.writeSection(name, isRequired: isRequired, content)
+        try file.appendToSection(content)
       }
     }
+  }
+
+  /// Ends the section that was begun.
+  package func endSection() throws(EmbeddingError) {
+    try remembering { () throws(EmbeddingError) in try file.endSection() }
   }
 }
 
@@ -35,6 +69,19 @@ extension SnapshotReader {
     directory.sections.map {
       SnapshotSection(name: $0.name, isRequired: $0.isRequired, byteCount: $0.contentLength)
     }
+  }
+
+  /// What the snapshot is, with what section ``SnapshotSection/life`` says, if there is one.
+  package func readDescription() throws(EmbeddingError) -> SnapshotDescription {
+    var description = description
+    guard let life = sections.first(where: { $0.name == SnapshotSection.life }) else {
+      return description
+    }
+    guard life.byteCount <= SnapshotSection.mostLifeBytes else {
+      throw Place(path, 0, "section '\(life.name)'").damaged("it is too long")
+    }
+    try readSection(life.name) { description.life += $0 }
+    return description
   }
 
   /// Calls `body` with the content of section `name`, a piece of up to 1 MiB at a time.

@@ -14,6 +14,17 @@ struct BlockFile: ~Copyable {
   private var keys: [UInt64] = []
   private var blocksLength: UInt64 = 0
   private var layouts: [BlockLayout]
+  private var section = OpenSection()
+
+  /// The section that is being written.
+  private struct OpenSection {
+    var section = Directory.Section(name: "", isRequired: false)
+    var start = 0
+    /// What is not in a piece yet.
+    var content: [UInt8] = []
+    var checksums: [UInt64] = []
+    let compressor = Compressor()
+  }
 
   /// Takes over a file that nothing has been written to.
   init(_ file: consuming AtomicFile, header: HeaderFrame) {
@@ -86,10 +97,8 @@ struct BlockFile: ~Copyable {
     blocksLength = 0
   }
 
-  /// Writes a section in pieces.
-  mutating func writeSection(
-    _ name: String, isRequired: Bool, _ content: UnsafeRawBufferPointer
-  ) throws(EmbeddingError) {
+  /// Begins a section, whose content follows.
+  mutating func beginSection(_ name: String, isRequired: Bool) throws(EmbeddingError) {
     guard directory.sections.count < Limits.sections,
       !directory.sections.contains(where: { $0.name == name })
     else {
@@ -98,29 +107,44 @@ struct BlockFile: ~Copyable {
         "A snapshot has up to \(Limits.sections) sections, each with another name; '\(name)' is not "
           + "possible.")
     }
-    var section = Directory.Section(name: name, isRequired: isRequired)
-    section.contentLength = UInt64(content.count)
-    let start = file.offset
-    let compressor = Compressor()
-    let frame = Scratch()
-    var checksums: [UInt64] = []
-    for position in stride(from: 0, to: content.count, by: Limits.sectionPieceBytes) {
-      let end = min(content.count, position + Limits.sectionPieceBytes)
-      frame.count = 0
-      let part = compressor.append(
-        UnsafeRawBufferPointer(rebasing: content[position..<end]), to: frame)
-      let piece = SectionPiece(
-        section: UInt32(directory.sections.count), number: UInt32(checksums.count),
-        contentLength: UInt32(end - position), part: part
-      ).encoded(seed: seed)
-      try file.write(piece.bytes)
-      try file.write(RawSpan(_unsafeBytes: frame.bytes))
-      checksums.append(piece.checksum)
+    section = OpenSection(
+      section: Directory.Section(name: name, isRequired: isRequired), start: file.offset)
+  }
+
+  /// Adds to the content of the section, and writes the pieces that are full.
+  mutating func appendToSection(_ content: UnsafeRawBufferPointer) throws(EmbeddingError) {
+    var rest = content[...]
+    while !rest.isEmpty {
+      let room = Limits.sectionPieceBytes - section.content.count
+      section.content.append(contentsOf: rest.prefix(room))
+      rest = rest.dropFirst(room)
+      if section.content.count == Limits.sectionPieceBytes { try writePiece() }
     }
-    section.storedLength = UInt64(file.offset - start)
-    section.pieceCount = UInt32(checksums.count)
-    section.checksum = sectionChecksum(checksums)
-    directory.sections.append(section)
+  }
+
+  /// Writes the rest of the section, and lists it.
+  mutating func endSection() throws(EmbeddingError) {
+    if !section.content.isEmpty { try writePiece() }
+    section.section.storedLength = UInt64(file.offset - section.start)
+    section.section.pieceCount = UInt32(section.checksums.count)
+    section.section.checksum = sectionChecksum(section.checksums)
+    directory.sections.append(section.section)
+    section = OpenSection()
+  }
+
+  private mutating func writePiece() throws(EmbeddingError) {
+    let frame = Scratch()
+    let content = section.content
+    let part = content.withUnsafeBytes { section.compressor.append($0, to: frame) }
+    let piece = SectionPiece(
+      section: UInt32(directory.sections.count), number: UInt32(section.checksums.count),
+      contentLength: UInt32(content.count), part: part
+    ).encoded(seed: seed)
+    try file.write(piece.bytes)
+    try file.write(RawSpan(_unsafeBytes: frame.bytes))
+    section.section.contentLength += UInt64(content.count)
+    section.checksums.append(piece.checksum)
+    section.content.removeAll(keepingCapacity: true)
   }
 
   /// Writes directory and footer, and commits the file.

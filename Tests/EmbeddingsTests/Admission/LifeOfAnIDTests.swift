@@ -48,6 +48,21 @@ import Testing
     #expect(try table.metadata(of: .int64(7)).frequency == 2)
   }
 
+  @Test func aFilterGrowsBetweenCommits() throws {
+    let admission = Admission.bloomFilter(expectedIDs: 500, falsePositiveRate: 0.01)
+    let table = try open { $0.admission = admission }
+    for start in stride(from: Int64(0), to: 20_000, by: 100) {
+      try see(table, Array(start..<start + 100))
+    }
+    let filter = try #require(table.core.admission?.loadedFilter)
+    #expect(filter.layerCount == 6, "500 ids, 1000, 2000 and so on: up to 31,500 in six layers")
+    // Not one in a hundred was taken for another one.
+    #expect(try table.count <= 200)
+    let layers = filter.layerCount
+    try table.database.commit(step: 1)
+    #expect(filter.layerCount == layers)
+  }
+
   @Test func duplicatesInABatchCountAsOftenAsTheyOccurUnlessToldOtherwise() throws {
     let table = try open { $0.admission = .counter(threshold: 3) }
     try see(table, [1, 1, 1, 2, 2])

@@ -77,7 +77,8 @@ struct TableOption: ParsableArguments {
   /// The name given, or that of the only table.
   func name(in database: EmbeddingDatabase) throws(EmbeddingError) -> String {
     if let table { return table }
-    let names = try database.tableNames
+    // Shared rows stand in a table that belongs to another one.
+    let names = try database.tableNames.filter { !$0.hasSuffix("/shared") }
     switch names.count {
     case 1: return names[0]
     case 0:
