@@ -107,9 +107,9 @@ def quality(results, experiment, variant, field, decimals):
     """A value without a filter, the difference to it with one; mean and deviation."""
     if variant == "no filter":
         value, deviation = results.mean(experiment, variant, field)
-        return f"{value:.{decimals}f} ± {deviation:.{decimals}f}"
+        return f"{value:.{decimals}f} ({deviation:.{decimals}f})"
     value, deviation = results.difference(experiment, variant, field)
-    return f"{value:+.{decimals}f} ± {deviation:.{decimals}f}"
+    return f"{value:+.{decimals}f} ({deviation:.{decimals}f})"
 
 
 def summary(results):
