@@ -13,29 +13,33 @@ let package = Package(
   targets: [
     // Ids, rows and gradients of the workloads, the same on every machine.
     .target(name: "WorkloadData"),
+    // What the programs ask of the system: clocks, memory, files.
+    .target(name: "Machine"),
     .executableTarget(
       name: "workloads",
       dependencies: [
-        "WorkloadData",
+        "WorkloadData", "Machine",
         .product(name: "Embeddings", package: "EmbeddingStore"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "snapshots",
       dependencies: [
-        "WorkloadData",
+        "WorkloadData", "Machine",
         .product(name: "Embeddings", package: "EmbeddingStore"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "admission",
       dependencies: [
+        "Machine",
         .product(name: "Embeddings", package: "EmbeddingStore"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(
       name: "scale",
       dependencies: [
+        "Machine",
         .product(name: "Embeddings", package: "EmbeddingStore"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),

@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 
 /// A model and its data, split and ordered by a seed.
 protocol Experiment: Sendable {

@@ -6,34 +6,6 @@
   import Darwin
 #endif
 
-/// Seconds on the monotonic clock.
-func seconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}
-
-/// Seconds of processor time that this process has taken, in all its threads.
-func processorSeconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}
-
-/// The length of a file in bytes.
-func fileSize(_ path: String) -> Int {
-  var status = stat()
-  return stat(path, &status) == 0 ? Int(status.st_size) : 0
-}
-
-func makeDirectory(_ path: String) { mkdir(path, 0o777) }
-
-/// Removes a database's directory, if it is there.
-func removeDatabase(_ path: String) {
-  for file in ["data.mdb", "lock.mdb", "writer.lock"] { unlink(path + "/" + file) }
-  rmdir(path)
-}
-
 /// The lines of a small text file, or nil where it cannot be read.
 func lines(of path: String) -> [Substring]? {
   guard let file = fopen(path, "r") else { return nil }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Embeddings
+import Machine
 
 @main
 struct Scale: ParsableCommand {

@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 
 /// A training loop that measures itself: lookups, updates and commits apart.
 struct TrainingRun {
@@ -83,7 +84,7 @@ struct TrainingRun {
       ("explicit_commits", "\(interval.commits)"), ("commit_s", rounded(interval.commit)),
       ("longest_step_s", rounded(interval.longestStep)),
       ("rss_anonymous_mib", "\(memory.anonymous >> 10)"), ("rss_file_mib", "\(memory.file >> 10)"),
-      ("file_mib", "\(fileSize(database.path + "/data.mdb") >> 20)"),
+      ("file_mib", "\(allocatedBytes(database.path + "/data.mdb") >> 20)"),
       ("last_commit", "\"\(try database.lastCommit)\""),
     ]
     print("{" + fields.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}")

@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 
 /// The table as a snapshot: into a file, durable, and into nothing, which is the work without the
 /// disk.

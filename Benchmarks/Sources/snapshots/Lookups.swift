@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 import Synchronization
 import WorkloadData
 

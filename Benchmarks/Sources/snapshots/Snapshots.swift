@@ -1,5 +1,6 @@
 import ArgumentParser
 import Embeddings
+import Machine
 import WorkloadData
 
 @main

@@ -1,27 +1,5 @@
 import Glibc
-
-/// Seconds on the monotonic clock.
-func seconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}
-
-func makeDirectory(_ path: String) { mkdir(path, 0o777) }
-
-func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
-
-func removeFile(_ path: String) { unlink(path) }
-
-func removeDatabase(_ path: String) {
-  for file in ["data.mdb", "lock.mdb", "writer.lock"] { unlink(path + "/" + file) }
-  rmdir(path)
-}
-
-func fileSize(_ path: String) -> Int {
-  var status = stat()
-  return stat(path, &status) == 0 ? Int(status.st_size) : 0
-}
+import Machine
 
 /// Runs `body` for threads 0 and 1 at once.
 func onTwoThreads(_ body: @escaping (Int) -> Void) {

@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 import WorkloadData
 
 /// The table that is measured: rows trained by Adagrad, most of them a few times and some often.
@@ -19,7 +20,7 @@ struct TrainedTable {
   /// Trains the table and writes its columns, unless an earlier run has.
   func prepare() throws {
     let mark = options.path + "/prepared-\(options.rows)x\(options.dimension)-\(options.steps)"
-    if exists(mark) { return }
+    if fileExists(mark) { return }
     removeDatabase(options.database)
     let database = try EmbeddingDatabase(
       at: options.database, options: .init(cacheBudget: 4 << 30, durability: .noSync))

@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 import WorkloadData
 
 /// What it costs that ids have to earn their rows: the same updates to two tables, one that gives

@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 import WorkloadData
 
 /// W4: rows of vector and accumulator into an empty table, from arrays in memory.

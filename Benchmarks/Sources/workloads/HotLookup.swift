@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 import WorkloadData
 
 /// W1 and W6-lookup: lookups of rows that are all in memory.

@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 import WorkloadData
 
 /// Opens the table of a lookup workload, and builds it first if it is not there.

@@ -1,3 +1,5 @@
+import Machine
+
 /// One line of output: a JSON object whose fields keep their order.
 struct ResultLine {
   private var fields: [(name: String, value: String)] = []

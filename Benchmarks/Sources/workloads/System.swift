@@ -6,34 +6,6 @@
   import Darwin
 #endif
 
-/// Seconds on the monotonic clock.
-func seconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}
-
-/// Seconds of processor time that this process has taken, in all its threads.
-func processorSeconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}
-
-/// The most memory that this process had resident, in bytes.
-func peakResidentBytes() -> Int {
-  var usage = rusage()
-  // 0 is RUSAGE_SELF, whose type differs between systems.
-  getrusage(0, &usage)
-  return Int(usage.ru_maxrss) * 1024
-}
-
-/// The load average of the last minute.
-func loadAverage() -> Double {
-  var load = [0.0]
-  return getloadavg(&load, 1) == 1 ? load[0] : .nan
-}
-
 /// Whether a file is there, and was last written after this program was built.
 func isNewerThanProgram(_ path: String) -> Bool {
   var file = stat()
@@ -49,20 +21,6 @@ private func modificationTime(_ status: stat) -> Int {
     Int(status.st_mtimespec.tv_sec)
   #endif
 }
-
-/// The bytes that a file takes on the disk.
-func allocatedBytes(_ path: String) -> Int {
-  var status = stat()
-  return stat(path, &status) == 0 ? Int(status.st_blocks) * 512 : 0
-}
-
-/// Removes a database's directory, if it is there.
-func removeDatabase(_ path: String) {
-  for file in ["data.mdb", "lock.mdb", "writer.lock"] { unlink(path + "/" + file) }
-  rmdir(path)
-}
-
-func makeDirectory(_ path: String) { mkdir(path, 0o777) }
 
 /// Drops a file from the page cache, and reads it once from start to end.
 func readOnce(_ path: String) {

@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 import WorkloadData
 
 /// W3 and W6-train: training steps from an empty table on.

@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 import WorkloadData
 
 /// The steps of a training workload, with buffers that are used again and again.

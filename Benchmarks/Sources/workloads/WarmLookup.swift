@@ -1,4 +1,5 @@
 import Embeddings
+import Machine
 import WorkloadData
 
 /// W2: lookups in a table ten times larger than the cache budget, whose file is in the page cache.

@@ -7,11 +7,11 @@ import Testing
 /// A million ids through each filter, against exact counts.
 @Suite struct FilterCountingTests {
   static let filters: [Admission] = [
-    .bloomFilter(expectedIDs: 500_000, falsePositiveRate: 0.01),
-    .bloomFilter(expectedIDs: 500_000, falsePositiveRate: 0.0001),
-    .countingBloomFilter(threshold: 5, expectedIDs: 500_000, falsePositiveRate: 0.01),
-    .countingBloomFilter(threshold: 40, expectedIDs: 500_000, falsePositiveRate: 0.02),
-    .countingBloomFilter(threshold: 300, expectedIDs: 500_000, falsePositiveRate: 0.05),
+    .bloomFilter(expectedIDs: 1_000_000, falsePositiveRate: 0.01),
+    .bloomFilter(expectedIDs: 1_000_000, falsePositiveRate: 0.0001),
+    .countingBloomFilter(threshold: 5, expectedIDs: 1_000_000, falsePositiveRate: 0.01),
+    .countingBloomFilter(threshold: 40, expectedIDs: 1_000_000, falsePositiveRate: 0.02),
+    .countingBloomFilter(threshold: 300, expectedIDs: 1_000_000, falsePositiveRate: 0.05),
     .counter(threshold: 4),
   ]
 
@@ -23,7 +23,7 @@ import Testing
   @Test(arguments: filters) func aMillionSightingsKeepThePromise(_ admission: Admission) throws {
     let filter = try #require(AdmissionFilter(admission))
     // What is not to be measured stays out of the loops: they are not optimized here.
-    var counts = [UInt32](repeating: 0, count: 500_000)
+    var counts = [UInt32](repeating: 0, count: 1_000_000)
     let threshold = filter.threshold
     var isBelow = false
     var generator = SeededGenerator(seed: 3)
@@ -35,8 +35,8 @@ import Testing
       if count < truth, count < threshold { isBelow = true }
       if truth < threshold, count >= threshold { early += 1 }
     }
-    // Every id once, then half a million sightings of some, some in a batch of several.
-    for id in 0..<500_000 { see(id, 1) }
+    // Every id once, then half as many sightings of some, some in a batch of several.
+    for id in 0..<1_000_000 { see(id, 1) }
     let rate = falsePositives(filter)
     for _ in 0..<250_000 {
       see(Int.random(in: 0..<20_000, using: &generator), Int.random(in: 1...3, using: &generator))
@@ -55,20 +55,20 @@ import Testing
     #expect(!isBelow, "below the truth")
     guard case (let expected, let promised)? = Self.promise(admission) else {
       #expect(early == 0 && tooHigh == 0 && rate == 0)
-      #expect(filter.statistics.distinctIDs == 500_000)
+      #expect(filter.statistics.distinctIDs == 1_000_000)
       #expect(filter.statistics.idsAtThreshold == counts.count { $0 >= 4 })
       return
     }
-    #expect(expected == 500_000)
+    #expect(expected == 1_000_000)
     #expect(rate <= promised)
-    #expect(Double(tooHigh) <= promised * 500_000)
-    // Admissions before their time, of half a million first sightings.
-    #expect(Double(early) <= promised * 500_000)
+    #expect(Double(tooHigh) <= promised * 1_000_000)
+    // Admissions before their time, of a million first sightings.
+    #expect(Double(early) <= promised * 1_000_000)
     let statistics = filter.statistics
     // What it says of itself is what was measured.
     #expect(abs(statistics.falsePositiveRate - rate) < 0.15 * rate + 0.00005)
-    let missed = Double(500_000 - statistics.distinctIDs)
-    #expect(missed >= 0 && missed <= promised * 500_000)
+    let missed = Double(1_000_000 - statistics.distinctIDs)
+    #expect(missed >= 0 && missed <= promised * 1_000_000)
   }
 
   static func promise(_ admission: Admission) -> (expected: Int, rate: Double)? {

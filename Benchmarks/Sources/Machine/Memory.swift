@@ -6,29 +6,23 @@
   import Darwin
 #endif
 
-/// Seconds on the monotonic clock.
-func seconds() -> Double {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-}
-
-func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
-
-/// The bytes that a file takes on the disk.
-func fileSize(_ path: String) -> Int {
-  var status = stat()
-  return stat(path, &status) == 0 ? Int(status.st_blocks) * 512 : 0
+/// The most memory that this process had resident, in bytes.
+public func peakResidentBytes() -> Int {
+  var usage = rusage()
+  // 0 is RUSAGE_SELF, whose type differs between systems.
+  getrusage(0, &usage)
+  return Int(usage.ru_maxrss) * 1024
 }
 
 /// Resident memory of this process in KiB, from `/proc/self/status`.
-struct ResidentMemory {
+public struct ResidentMemory {
   /// Memory of its own: caches, buffers, dirty pages of a commit.
-  var anonymous = 0
+  public var anonymous = 0
   /// Pages of mapped files, which the system takes back when it needs them.
-  var file = 0
+  public var file = 0
 
-  static func now() -> ResidentMemory {
+  /// What it has now.
+  public static func now() -> ResidentMemory {
     var memory = ResidentMemory()
     guard let status = fopen("/proc/self/status", "r") else { return memory }
     defer { fclose(status) }
