@@ -28,13 +28,42 @@ extension EmbeddingTable {
     _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>,
     mode: LookupMode
   ) throws(EmbeddingError) -> BatchOutcome {
-    let dimension = storage.layout.dimension
-    var hasRoom = true
-    let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
     // Where ids have to earn their rows, a lookup makes none.
     let isTraining = mode == .training
     let mode = core.admission == nil ? mode : .serving
     let sharing = shared == nil ? nil : scratch.sharing
+    guard copyCached(ids, scratch, into: output, mode: mode, sharing) else { return .needsCommit }
+    if !scratch.misses.isEmpty {
+      if mode == .serving {
+        let count = scratch.misses.count
+        let start = SuspendingClock.now
+        try serveVectors(ids, scratch, into: output, isTraining: isTraining)
+        if !isTraining, ids.count >= CacheAdvice.leastBatch {
+          core.cacheAdvice.note(
+            hits: ids.count - count, misses: count, missTime: SuspendingClock.now - start)
+        }
+      } else {
+        let outcome = try fetchVectors(ids, scratch, into: output)
+        guard outcome == .done else { return outcome }
+      }
+    }
+    if let shared, let admission = core.admission, !scratch.sharing.isEmpty {
+      return try readShared(
+        scratch.sharing.positions, scratch, admission, from: shared, into: output)
+    }
+    createAbsent(scratch)
+    return .done
+  }
+
+  /// Copies the vectors of the ids that are cached, and notes the others as misses; false where a new
+  /// row finds no room.
+  private func copyCached(
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>,
+    mode: LookupMode, _ sharing: MissList?
+  ) -> Bool {
+    let dimension = storage.layout.dimension
+    var hasRoom = true
+    let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
     forEachShard(scratch) { rows, range in
       PendingCopies.with(dimension: dimension) { copies in
         rows.forEachSlot(
@@ -61,8 +90,8 @@ extension EmbeddingTable {
               return
             }
           }
-          self.use(slot, i, &rows, slots, scratch, mode: mode)
-          if let sharing, rows.header(slot).pointee.flags.contains(.deleted) {
+          let flags = self.use(slot, i, &rows, slots, scratch, mode: mode)
+          if flags.contains(.deleted), let sharing {
             sharing.append(i)
             return
           }
@@ -70,27 +99,7 @@ extension EmbeddingTable {
         }
       }
     }
-    guard hasRoom else { return .needsCommit }
-    if !scratch.misses.isEmpty {
-      if mode == .serving {
-        let count = scratch.misses.count
-        let start = SuspendingClock.now
-        try serveVectors(ids, scratch, into: output, isTraining: isTraining)
-        if !isTraining, ids.count >= CacheAdvice.leastBatch {
-          core.cacheAdvice.note(
-            hits: ids.count - count, misses: count, missTime: SuspendingClock.now - start)
-        }
-      } else {
-        let outcome = try fetchVectors(ids, scratch, into: output)
-        guard outcome == .done else { return outcome }
-      }
-    }
-    if let shared, let admission = core.admission, !scratch.sharing.isEmpty {
-      return try readShared(
-        scratch.sharing.positions, scratch, admission, from: shared, into: output)
-    }
-    createAbsent(scratch)
-    return .done
+    return hasRoom
   }
 
   /// Reads an id without a row: its initial vector, or later, with the others, a shared row.
@@ -174,13 +183,14 @@ extension EmbeddingTable {
     }
   }
 
-  /// Notes the use of a cached row. One that is deleted holds its initial vector, and is to become a
-  /// row if the lookup is for training.
+  /// Notes the use of a cached row, and returns its flags. One that is deleted holds its initial
+  /// vector, and is to become a row if the lookup is for training.
+  @discardableResult
   @inline(__always)
   private func use(
     _ slot: Int, _ position: Int, _ rows: inout RowShard,
     _ slots: UnsafeMutablePointer<FoundSlot>, _ scratch: BatchScratch, mode: LookupMode
-  ) {
+  ) -> RowHeader.Flags {
     let flags = rows.header(slot).pointee.flags
     if mode == .training {
       let isAbsent = flags.contains(.deleted)
@@ -188,6 +198,7 @@ extension EmbeddingTable {
       if isAbsent { scratch.hasAbsent = true }
     }
     if !flags.contains(.referenced) { rows.header(slot).pointee.flags.insert(.referenced) }
+    return flags
   }
 
   /// Copies the vector of a cached row that is used.
