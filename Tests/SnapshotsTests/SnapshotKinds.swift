@@ -4,6 +4,8 @@ import StorageBase
 /// One small snapshot of each kind, with the rows that it must read back as.
 enum SnapshotKind: String, CaseIterable, Sendable {
   case int64, bytes, withoutSlots, delta, bytesDelta, float16, bfloat16, int8, withSections, empty
+  /// Of vectors so long that a plane of a block is several pages.
+  case paged
 
   var description: SnapshotDescription {
     switch self {
@@ -13,6 +15,7 @@ enum SnapshotKind: String, CaseIterable, Sendable {
     case .float16: return .sample(.int64, dimension: 3, slotCount: 0, encoding: .float16)
     case .bfloat16: return .sample(.bytes, dimension: 3, slotCount: 0, encoding: .bfloat16)
     case .int8: return .sample(.int64, dimension: 3, slotCount: 1, encoding: .int8)
+    case .paged: return .sample(.int64, dimension: 1000, slotCount: 0)
     case .withSections, .empty: return .sample(.int64, dimension: 2, slotCount: 0)
     case .delta, .bytesDelta:
       var delta = SnapshotDescription.sample(
@@ -30,7 +33,17 @@ enum SnapshotKind: String, CaseIterable, Sendable {
   var knownSections: Set<String> { self == .withSections ? ["filter"] : [] }
 
   /// What is written; ids with an odd position are deletions in a delta.
-  var sample: SampleRows { SampleRows(description, count: self == .empty ? 0 : 12) }
+  var sample: SampleRows {
+    guard self == .paged else {
+      return SampleRows(description, count: self == .empty ? 0 : 12)
+    }
+    // Few different values, so that the file stays small.
+    var sample = SampleRows(description, count: 5)
+    for i in sample.rows.vectors.indices where i % 50 != 0 {
+      sample.rows.vectors[i] = i % 3 == 0 ? 0.5 : -2
+    }
+    return sample
+  }
 
   var deletions: IDColumn {
     var ids = IDColumn(type: description.idType)
