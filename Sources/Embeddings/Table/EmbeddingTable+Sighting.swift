@@ -1,7 +1,7 @@
 import StorageBase
 import Synchronization
 
-/// What a batch does to the ids that it trains, or only counts, in a table that gives rows to some.
+/// What a batch does to the ids that it trains, or only counts.
 struct Sighting {
   /// Row-major, in batch order; nil where the ids are only counted.
   var gradients: UnsafePointer<Float>?
@@ -157,7 +157,7 @@ extension EmbeddingTable {
       }
       promoted += rows.count(scratch.distinct, sighting, cutoff: cutoff)
     }
-    core.uncommittedRows.add(promoted, ordering: .relaxed)
+    if promoted > 0 { core.uncommittedRows.add(promoted, ordering: .relaxed) }
   }
 
   /// Passes over ids whose row on probation was forgotten since it was found: for another thread's

@@ -20,29 +20,18 @@ extension EmbeddingTable {
     try checkFinite(gradients, dimension: storage.layout.dimension, "The gradient")
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       try database.begin(step: step)
-      if let admission = core.admission {
-        let gradients = gradients.withUnsafeBufferPointer { $0.baseAddress }
-        return try see(
-          ids,
-          Sighting(
-            gradients: gradients, optimizer: optimizer, learningRate: learningRate, step: step,
-            counting: counting), admission)
-      }
-      try change(ids, absent: .create) { scratch in
-        gradients.withUnsafeBufferPointer { gradients in
-          guard let gradients = gradients.baseAddress else { return }
-          forEachShard(scratch) { rows, range in
-            scratch.distinct.collect(
-              range, of: scratch.order, slots: scratch.slots, in: rows, gradients: gradients)
-            let distinct = UnsafeBufferPointer(
-              start: scratch.distinct.rows, count: scratch.distinct.count)
-            optimizer.update(
-              rows: distinct, gradients: scratch.distinct.gradients, learningRate: learningRate)
-            rows.count(scratch.distinct, step: step, counting: counting)
-          }
-        }
-      }
+      try apply(
+        Sighting(
+          gradients: gradients.withUnsafeBufferPointer { $0.baseAddress }, optimizer: optimizer,
+          learningRate: learningRate, step: step, counting: counting), to: ids)
     }
+  }
+
+  /// Trains or counts the ids of a batch; those without a row become rows, where they need not earn
+  /// them.
+  private func apply(_ sighting: Sighting, to ids: UnsafeIDs) throws(EmbeddingError) {
+    if let admission = core.admission { return try see(ids, sighting, admission) }
+    try change(ids, absent: .create) { scratch in train(scratch, sighting) }
   }
 
   /// Brings the rows of a batch into the cache, which may fail, and then applies `body` to them,
@@ -102,23 +91,10 @@ extension EmbeddingTable {
     try database.checkWritable("add to frequencies")
     try ids.withUnsafeIDs { (ids) throws(EmbeddingError) in
       try database.begin()
-      if let admission = core.admission {
-        return try see(
-          ids,
-          Sighting(
-            gradients: nil, optimizer: core.state.withLock { $0.optimizer }, learningRate: 0,
-            step: nil, counting: .occurrences), admission)
-      }
-      try change(ids, absent: .create) { scratch in
-        forEachShard(scratch) { rows, range in
-          for k in range {
-            let slot = scratch.slots[Int(scratch.order[k])].slot
-            var counts = rows.counts(slot)
-            counts.addFrequency(1)
-            rows.setCounts(slot, counts)
-          }
-        }
-      }
+      try apply(
+        Sighting(
+          gradients: nil, optimizer: core.state.withLock { $0.optimizer }, learningRate: 0,
+          step: nil, counting: .occurrences), to: ids)
     }
   }
 
@@ -151,24 +127,5 @@ extension EmbeddingTable {
       }
     }
     return deleted
-  }
-}
-
-extension RowShard {
-  /// Notes the step, and what it adds to their frequency, in the distinct rows of a batch.
-  fileprivate mutating func count(
-    _ distinct: borrowing DistinctRows, step: Int64, counting: FrequencyCounting
-  ) {
-    for position in 0..<distinct.count {
-      let slot = Int(distinct.slots[position])
-      var counts = counts(slot)
-      counts.lastStep = step
-      switch counting {
-      case .automatic, .updates: counts.addFrequency(1)
-      case .occurrences: counts.addFrequency(UInt64(distinct.occurrences[position]))
-      case .none: break
-      }
-      setCounts(slot, counts)
-    }
   }
 }
