@@ -33,24 +33,12 @@ extension RowShard {
 
   /// Forgets the row on probation that was not used for the longest time, as `evictOne` finds it.
   private mutating func forgetOne() -> Bool {
-    guard probationCount > 0 else { return false }
-    let slotCount = slabCount << layout.rowsPerSlabShift
-    for _ in 0..<2 * slotCount {
-      if probationHand >= slotCount { probationHand = 0 }
-      let slot = probationHand
-      probationHand += 1
-      let flags = header(slot).pointee.flags
-      guard flags.contains([.occupied, .probation]), flags.isDisjoint(with: .held) else {
-        continue
-      }
-      if flags.contains(.referenced) {
-        header(slot).pointee.flags.remove(.referenced)
-        continue
-      }
-      remove(slot)
-      return true
-    }
-    return false
+    guard probationCount > 0,
+      let victim = unusedRow(having: [.occupied, .probation], without: .held, from: probationHand)
+    else { return false }
+    probationHand = victim + 1
+    remove(victim)
+    return true
   }
 
   /// Counts a row on probation out that leaves the cache.

@@ -107,22 +107,31 @@ extension RowShard {
   /// it: the usual approximation of least recently used, which costs a lookup one bit instead of a
   /// list.
   mutating func evictOne() -> Bool {
-    guard occupiedCount > heldCount + probationCount else { return false }
+    guard occupiedCount > heldCount + probationCount,
+      let victim = unusedRow(having: .occupied, without: .kept, from: hand)
+    else { return false }
+    hand = victim + 1
+    remove(victim)
+    return true
+  }
+
+  /// The first row with all of some flags and none of others that was not used since the clock hand,
+  /// which stands at `hand`, last passed it.
+  func unusedRow(
+    having required: RowHeader.Flags, without excluded: RowHeader.Flags, from hand: Int
+  ) -> Int? {
     let slotCount = slabCount << layout.rowsPerSlabShift
+    var hand = hand
     // Two rounds: the first may clear every mark, the second then finds a row.
     for _ in 0..<2 * slotCount {
       if hand >= slotCount { hand = 0 }
       let slot = hand
       hand += 1
       let flags = header(slot).pointee.flags
-      guard flags.contains(.occupied), flags.isDisjoint(with: .kept) else { continue }
-      if flags.contains(.referenced) {
-        header(slot).pointee.flags.remove(.referenced)
-        continue
-      }
-      remove(slot)
-      return true
+      guard flags.contains(required), flags.isDisjoint(with: excluded) else { continue }
+      if !flags.contains(.referenced) { return slot }
+      header(slot).pointee.flags.remove(.referenced)
     }
-    return false
+    return nil
   }
 }
