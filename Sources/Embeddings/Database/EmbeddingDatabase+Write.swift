@@ -59,7 +59,8 @@ extension EmbeddingDatabase {
       var results: [TableCommit.Result] = []
       let stamp = CommitStamp(generation: record.generation, point: point)
       for plan in changed {
-        let result = try plan.write(stamp, evicting: evicting, in: transaction)
+        let isDue = due.contains { $0 === plan.table }
+        let result = try plan.write(stamp, evicting: isDue, in: transaction)
         let name = plan.table.storage.name
         try Self.put(result.record.encode(), under: TableRecord.key(name), in: meta, transaction)
         if result.eviction != nil {

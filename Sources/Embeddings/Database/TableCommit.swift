@@ -105,7 +105,7 @@ struct TableCommit {
   // MARK: Writing
 
   /// Writes the changes, as part of the commit `stamp`, and with `evicting` what the table's policy
-  /// does to it, if it is due.
+  /// does to it.
   func write(
     _ stamp: CommitStamp, evicting: Bool, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> Result {
@@ -161,7 +161,7 @@ struct TableCommit {
       recorder.content.add(filter.runningDigest)
     }
     var eviction: TableEviction?
-    if evicting, table.isEvictionDue(at: stamp.point.step) {
+    if evicting {
       eviction = try TableEviction(policyOf: table, &record, &recorder, in: transaction)
     }
     if !isEmpty || eviction?.isChange == true { try recorder.finish(&record, in: transaction) }

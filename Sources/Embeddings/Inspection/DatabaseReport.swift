@@ -72,13 +72,17 @@ public struct LifeReport: Sendable, Hashable {
   public var forgotten: Int
   /// Rows of the table that ids without one of their own share, and how many of them were used; nil
   /// where none are shared.
-  public var shared: (used: Int, total: Int)? {
-    get { sharedRows == 0 ? nil : (sharedUsed, sharedRows) }
-  }
-  var sharedRows: Int
-  var sharedUsed: Int
+  public var shared: Shared?
   /// The admission filter; nil where there is none that remembers ids.
   public var filter: Filter?
+
+  /// Rows that ids share.
+  public struct Shared: Sendable, Hashable {
+    /// Rows that were used.
+    public var used: Int
+    /// Rows that there can be.
+    public var total: Int
+  }
 
   /// The state of an admission filter.
   public struct Filter: Sendable, Hashable {

@@ -62,8 +62,10 @@ extension EmbeddingDatabase {
       counted: filter?.distinctIDs, admitted: Int(record.life.admitted),
       onProbation: Int(record.life.onProbation),
       promoted: admission.cutoff > 0 ? Int(record.life.promoted) : nil,
-      forgotten: Int(record.life.forgotten), sharedRows: configuration.sharedRows,
-      sharedUsed: Int(shared?.rowCount ?? 0),
+      forgotten: Int(record.life.forgotten),
+      shared: shared.map {
+        LifeReport.Shared(used: Int($0.rowCount), total: configuration.sharedRows)
+      },
       filter: filter.map {
         LifeReport.Filter(
           bytes: $0.bytes, fill: $0.fill, falsePositiveRate: $0.falsePositiveRate,

@@ -18,11 +18,15 @@ struct AbsentIDs: ~Copyable {
   }
 
   private var sorted: [KeyedIndex] = []
-  /// Unsafe: changed in place by those who read the rest of the batch's scratch meanwhile.
-  private(set) var groups = UnsafeMutableBufferPointer<Group>.allocate(capacity: 0)
   private var memory = UnsafeMutableBufferPointer<Group>.allocate(capacity: 16)
+  private var groupCount = 0
 
   deinit { memory.deallocate() }
+
+  /// Unsafe: changed in place by those who read the rest of the batch's scratch meanwhile.
+  var groups: UnsafeMutableBufferPointer<Group> {
+    UnsafeMutableBufferPointer(rebasing: memory[..<groupCount])
+  }
 
   var isEmpty: Bool { sorted.isEmpty }
   /// How often ids without a row occur.
@@ -39,22 +43,21 @@ struct AbsentIDs: ~Copyable {
       let i = order[k]
       if slots[Int(i)].slot < 0 { sorted.append(KeyedIndex(key: hashes[k], index: i)) }
     }
-    groups = UnsafeMutableBufferPointer(rebasing: memory[0..<0])
+    groupCount = 0
     guard !sorted.isEmpty else { return }
     radixSort(&sorted)
     if memory.count < sorted.count {
       memory.deallocate()
       memory = .allocate(capacity: sorted.count * 2)
     }
-    var count = 0
     for (k, element) in sorted.enumerated() {
-      if count > 0, memory[count - 1].hash == element.key {
-        memory[count - 1].count += 1
+      if groupCount > 0, memory[groupCount - 1].hash == element.key {
+        memory[groupCount - 1].count += 1
       } else {
-        memory.initializeElement(at: count, to: Group(hash: element.key, start: k, count: 1))
-        count += 1
+        memory.initializeElement(
+          at: groupCount, to: Group(hash: element.key, start: k, count: 1))
+        groupCount += 1
       }
     }
-    groups = UnsafeMutableBufferPointer(rebasing: memory[0..<count])
   }
 }

@@ -54,10 +54,7 @@ extension EmbeddingTable {
         return true
       }
     }
-    if let shared, let admission = core.admission, !scratch.sharing.isEmpty {
-      _ = try readShared(
-        scratch.sharing.positions, scratch, admission, from: shared, into: output)
-    }
+    _ = try readShared(scratch, into: output)
   }
 
   /// Copies the vectors of the ids whose row and block are known, and notes the others as misses.

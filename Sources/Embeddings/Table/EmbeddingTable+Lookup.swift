@@ -47,12 +47,8 @@ extension EmbeddingTable {
         guard outcome == .done else { return outcome }
       }
     }
-    if let shared, let admission = core.admission, !scratch.sharing.isEmpty {
-      return try readShared(
-        scratch.sharing.positions, scratch, admission, from: shared, into: output)
-    }
     createAbsent(scratch)
-    return .done
+    return try readShared(scratch, into: output)
   }
 
   /// Copies the vectors of the ids that are cached, and notes the others as misses; false where a new

@@ -63,14 +63,15 @@ struct SharedRows {
 
 /// Reading shared rows.
 extension EmbeddingTable {
-  /// Copies the vectors that ids without a row of their own read: shared ones.
-  ///
-  /// - Parameter positions: where the ids stand in the batch.
+  /// Copies the vectors that the ids of `scratch.sharing` read, which have no row of their own: shared
+  /// ones.
   func readShared(
-    _ positions: UnsafeBufferPointer<UInt32>, _ scratch: BatchScratch,
-    _ admission: TableAdmission, from shared: EmbeddingTable,
-    into output: UnsafeMutablePointer<Float>
+    _ scratch: BatchScratch, into output: UnsafeMutablePointer<Float>
   ) throws(EmbeddingError) -> BatchOutcome {
+    guard let shared, let admission = core.admission, !scratch.sharing.isEmpty else {
+      return .done
+    }
+    let positions = scratch.sharing.positions
     let dimension = storage.layout.dimension
     let ids = positions.map { admission.sharedRow(of: scratch.hashes[Int($0)]) }
     // Unsafe: the vectors side by side, on their way to their places in the batch.
