@@ -193,7 +193,8 @@ extension RowNumbers {
 
     fileprivate var place: Int { places.trailingZeroBitCount }
 
-    /// The next row that may be the id's; nil after the last.
+    /// The next row that may be the id's; nil after the last. Row 0 or another id's row where another
+    /// thread changes the entry just now: the caller checks whose row it is.
     @inline(__always)
     mutating func next() -> UInt64? {
       guard places != 0 else { return nil }

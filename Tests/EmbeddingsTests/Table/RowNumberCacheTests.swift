@@ -136,7 +136,8 @@ import Testing
         let hash = RowKey.hash(id)
         var candidates = numbers.candidates(hash)
         while let row = candidates.next() {
-          if row == 0 || row > 50_000 { return "row \(row) was never stored" }
+          // 0 where the entry went while it was read.
+          if row > 50_000 { return "row \(row) was never stored" }
         }
         numbers.store(hash, row: id)
         if random.oneIn(10) { numbers.move(hash, from: id, to: random.oneIn(2) ? nil : 50_000) }
