@@ -36,6 +36,15 @@ let package = Package(
         .product(name: "Embeddings", package: "EmbeddingStore"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    // The C interface of the library's kernels, which `Embeddings` brings.
+    .systemLibrary(name: "StoreKernels"),
+    .executableTarget(
+      name: "optimizers",
+      dependencies: [
+        "Machine", "StoreKernels",
+        .product(name: "Embeddings", package: "EmbeddingStore"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .executableTarget(
       name: "scale",
       dependencies: [

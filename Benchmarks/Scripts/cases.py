@@ -17,6 +17,10 @@ class Case:
         self.ours = ours or {}
         self.only = only
 
+    def changed(self, options):
+        return Case(
+            self.workload, self.threads, {**self.options, **options}, self.only, self.ours)
+
     def __str__(self):
         options = {**self.options, **self.ours}
         text = f"{self.workload}, {self.threads} thread{'s' if self.threads > 1 else ''}"
@@ -53,10 +57,18 @@ def budget(threads, workloads):
             "w3", count, ours={"budget": W3_STATE_BYTES // 10}, only=["embeddingstore"])
 
 
-def memory(threads, workloads):
-    """W2 under a memory limit of the process, page cache included."""
+def memory(threads, workloads, rows=5_000_000):
+    """W2 with less memory than its file takes, page cache included, and a budget of 1 % of it."""
+    options = {"rows": rows, "steps": 64, "passes": 3}
     for count in threads:
-        yield Case("w2", count, only=["embeddingstore", "lmdb", "rocksdb-block", "rocksdb-pread"])
+        yield Case(
+            "w2", count, options, only=["embeddingstore", "lmdb", "rocksdb-block", "rocksdb-pread"],
+            ours={"budget": rows * 256 // 100})
+
+
+def memory_by_balloon(threads, workloads):
+    """The same for a limit on the whole machine, which cannot be as low."""
+    return memory(threads, workloads, rows=20_000_000)
 
 
 def scaling(threads, workloads):

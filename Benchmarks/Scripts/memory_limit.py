@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 EXPLANATION = (
-    "The suite memory is left out: this user can neither run systemd-run --scope with MemoryMax nor "
-    "make a control group (version 2) with memory.max. A limit on address space alone, as prlimit "
-    "sets, says nothing of a program that maps its files.")
+    "The suite memory is left out: this user can neither run systemd-run --scope with MemoryMax, nor "
+    "make a control group (version 2) with memory.max, nor lock memory. A limit on address space "
+    "alone, as prlimit sets, says nothing of a program that maps its files.")
 
 GROUP = "/sys/fs/cgroup/embedding-benchmarks"
 

@@ -10,8 +10,8 @@ import sys
 COLORS = {"embeddingstore": "#1f6feb", "limit": "#8b949e"}
 DASHES = {"w1": "", "w3": "6 4"}
 TITLES = {"w1": "lookup of a cached row", "w3": "training a row"}
-WIDTH, HEIGHT = 760, 440
-LEFT, RIGHT, TOP, BOTTOM = 70, 20, 50, 60
+WIDTH, HEIGHT = 760, 480
+LEFT, RIGHT, TOP, BOTTOM = 70, 70, 50, 90
 
 
 def series(lines):
@@ -26,15 +26,25 @@ def series(lines):
     return {key: sorted(values) for key, values in points.items()}
 
 
+def short(rows):
+    """10k, 5M."""
+    for unit, letter in ((1_000_000, "M"), (1_000, "k")):
+        if rows >= unit:
+            return f"{rows / unit:g}{letter}"
+    return str(rows)
+
+
 def draw(lines, path):
     curves = series(lines)
     if not curves:
         return
     values = [point for curve in curves.values() for point in curve]
     x0, x1 = (math.log10(f(p[0] for p in values)) for f in (min, max))
-    y0 = math.floor(math.log10(min(p[1] for p in values)))
-    y1 = math.ceil(math.log10(max(p[1] for p in values)))
-    x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
+    steps = [m * 10**e for e in range(0, 7) for m in (1, 2, 5)]
+    bottom = max([s for s in steps if s <= min(p[1] for p in values)], default=steps[0])
+    top = min([s for s in steps if s >= max(p[1] for p in values)], default=steps[-1])
+    x1 = max(x1, x0 + 1)
+    y0, y1 = math.log10(bottom), math.log10(max(top, 2 * bottom))
 
     def at(rows, nanoseconds):
         x = LEFT + (math.log10(rows) - x0) / (x1 - x0) * (WIDTH - LEFT - RIGHT)
@@ -50,16 +60,19 @@ def draw(lines, path):
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
         f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        text(WIDTH / 2, 24, "Nanoseconds a row, over the rows of the table (commits apart)", size=15),
+        text(WIDTH / 2, 24, "Nanoseconds a row, by the size of the table (commits apart)", size=15),
     ]
-    for decade in range(y0, y1 + 1):
-        _, y = at(10**x0, 10**decade)
-        parts.append(f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke="#d0d7de"/>')
-        parts.append(text(LEFT - 8, y + 4, f"{10**decade:g}", "end"))
+    for step in steps:
+        if bottom <= step <= max(top, 2 * bottom):
+            _, y = at(10**x0, step)
+            parts.append(f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke="#d0d7de"/>')
+            parts.append(text(LEFT - 8, y + 4, f"{step:,}", "end"))
+    parts.append(text(LEFT - 8, TOP - 14, "ns", "end"))
     for rows in sorted({p[0] for p in values}):
-        x, _ = at(rows, 10**y0)
+        x, _ = at(rows, bottom)
         parts.append(f'<path d="M{x} {TOP}V{HEIGHT - BOTTOM}" stroke="#eaeef2"/>')
-        parts.append(text(x, HEIGHT - BOTTOM + 18, f"{rows:,}"))
+        parts.append(text(x, HEIGHT - BOTTOM + 18, short(rows)))
+    parts.append(text(WIDTH / 2, HEIGHT - BOTTOM + 36, "rows of the table"))
     for i, ((engine, workload), curve) in enumerate(sorted(curves.items())):
         color, dash = COLORS.get(engine, "#cf222e"), DASHES.get(workload, "2 3")
         stroke = f'stroke="{color}" stroke-width="2" stroke-dasharray="{dash}" fill="none"'
@@ -68,7 +81,9 @@ def draw(lines, path):
         for point in curve:
             x, y = at(*point)
             parts.append(f'<circle cx="{x}" cy="{y}" r="3.5" fill="{color}"/>')
-        x, y = LEFT + (i % 2) * 330, HEIGHT - 26 + (i // 2) * 17
+        x, y = at(*curve[-1])
+        parts.append(text(x + 8, y + 4, f"{curve[-1][1]:.0f}", "start"))
+        x, y = LEFT + (i % 2) * 330, HEIGHT - 34 + (i // 2) * 20
         parts.append(f'<path d="M{x} {y - 4}h30" {stroke}/>')
         parts.append(text(x + 38, y, f"{engine}: {TITLES.get(workload, workload)}", "start"))
     parts.append("</svg>")

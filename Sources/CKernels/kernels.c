@@ -27,16 +27,19 @@ CK_INLINE uint64_t ck_mix64(uint64_t z) {
   return z ^ (z >> 31);
 }
 
-/// Prefetches the first lines of a row, and of its gradient of `dimension` floats, a little ahead
-/// of row `r`; the hardware follows from there.
+/// Prefetches the first lines of a row, and of its gradient of `dimension` floats, `ahead` rows
+/// before their turn; the hardware follows from there. Short rows need more of them under way.
 CK_INLINE void ck_prefetch_row(float *const *rows, const float *const *gradients, size_t r,
-                               size_t count, size_t floats, size_t dimension) {
-  const size_t ahead = 3, most = 16 * 16;
+                               size_t count, size_t floats, size_t dimension, size_t ahead) {
+  const size_t most = 16 * 16;
   if (r + ahead >= count) return;
   if (floats > most) floats = most;
   if (dimension > most) dimension = most;
-  for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(rows[r + ahead] + i, 1, 3);
-  for (size_t i = 0; i < dimension; i += 16) __builtin_prefetch(gradients[r + ahead] + i, 0, 3);
+  const float *row = rows[r + ahead], *gradient = gradients[r + ahead];
+#pragma clang loop unroll_count(4)
+  for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(row + i, 1, 3);
+#pragma clang loop unroll_count(4)
+  for (size_t i = 0; i < dimension; i += 16) __builtin_prefetch(gradient + i, 0, 3);
 }
 
 /// Copies the first `count` < 16 floats of a block, without the call that a memcpy of variable
@@ -59,35 +62,65 @@ CK_INLINE uint32_t ck_next_step(float *slot) {
   return t;
 }
 
-/// base^exponent by repeated squaring: multiplications only, so the same bits everywhere.
-static double ck_power(double base, uint32_t exponent) {
-  double result = 1;
-  for (; exponent != 0 && result != 0; exponent >>= 1) {
-    if (exponent & 1) result *= base;
-    base *= base;
+/// What corrects the bias of Adam's moments: the repeated squares of both betas, as many as were
+/// `known` to be needed, and `alpha` of the step `t` that was asked for last, 0 for none.
+struct ck_corrections {
+  double squares1[32], squares2[32];
+  uint32_t known, t;
+  float alpha;
+};
+
+/// `lr*sqrt(1 - beta2^t)/(1 - beta1^t)`. The powers are products of repeated squares:
+/// multiplications only, so the same bits everywhere. Rows of one batch are at different steps, so
+/// this has to be fast.
+CK_INLINE float ck_adam_alpha(struct ck_corrections *c, float lr, uint32_t t) {
+  if (t == c->t) return c->alpha;
+  for (; t >> c->known; c->known++) {
+    const uint32_t last = c->known - 1;
+    c->squares1[c->known] = c->squares1[last] * c->squares1[last];
+    c->squares2[c->known] = c->squares2[last] * c->squares2[last];
   }
-  return result;
+  double power1 = 1, power2 = 1;
+  for (uint32_t bits = t; bits != 0; bits &= bits - 1) {
+    power1 *= c->squares1[__builtin_ctz(bits)];
+    power2 *= c->squares2[__builtin_ctz(bits)];
+  }
+  c->t = t;
+  return c->alpha = (float)(lr * __builtin_elementwise_sqrt(1 - power2) / (1 - power1));
 }
 
-static float ck_adam_alpha(float lr, float beta1, float beta2, uint32_t t) {
-  const double correction1 = 1 - ck_power(beta1, t), correction2 = 1 - ck_power(beta2, t);
-  return (float)(lr * __builtin_elementwise_sqrt(correction2) / correction1);
+/// A divisor of many floats, `y`: see ck_quotient_of in kernels.inc.
+struct ck_divisor {
+  float y, inverse, rest;
+  double inverse_in_double;
+};
+
+CK_INLINE struct ck_divisor ck_divisor_of(float y) {
+  const double inverse = 1 / (double)y;
+  return (struct ck_divisor){y, 1 / y, (float)(inverse - (double)(1 / y)), inverse};
 }
 
+#if defined(__ARM_FEATURE_FMA)
+#define CK_FMA 1
+#else
+#define CK_FMA 0
+#endif
 #define CK_NAME(f) ck_##f##_baseline
 #define CK_TABLE ck_table_baseline
 #include "kernels.inc"
 
 #if defined(__x86_64__)
 
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#define CK_FMA 1
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define CK_NAME(f) ck_##f##_avx2
 #define CK_TABLE ck_table_avx2
 #include "kernels.inc"
 #pragma clang attribute pop
 
+#define CK_FMA 1
 #pragma clang attribute push( \
-    __attribute__((target("avx2,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
+    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl"))), apply_to = function)
 #define CK_NAME(f) ck_##f##_avx512
 #define CK_TABLE ck_table_avx512
 #include "kernels.inc"
@@ -100,11 +133,12 @@ const struct ck_kernels *ck_kernels_of(enum ck_variant variant) {
   __builtin_cpu_init();
   if (variant == ck_variant_avx512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                   __builtin_cpu_supports("fma")
                ? &ck_table_avx512
                : NULL;
   if (variant == ck_variant_avx2)
-    return __builtin_cpu_supports("avx2") ? &ck_table_avx2 : NULL;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &ck_table_avx2 : NULL;
 #endif
   return variant == ck_variant_baseline ? &ck_table_baseline : NULL;
 }

@@ -22,15 +22,24 @@ private func modificationTime(_ status: stat) -> Int {
   #endif
 }
 
-/// Drops a file from the page cache, and reads it once from start to end.
-func readOnce(_ path: String) {
+/// Drops a file, which no process may have mapped, from the page cache.
+func dropFromPageCache(_ path: String) {
   let file = open(path, O_RDONLY)
   guard file >= 0 else { return }
   defer { close(file) }
+  // Only what is on the disk can be dropped.
   fsync(file)
   #if os(Linux)
     posix_fadvise(file, 0, 0, Int32(POSIX_FADV_DONTNEED))
   #endif
+}
+
+/// Drops a file from the page cache, and reads it once from start to end.
+func readOnce(_ path: String) {
+  dropFromPageCache(path)
+  let file = open(path, O_RDONLY)
+  guard file >= 0 else { return }
+  defer { close(file) }
   let size = 4 << 20
   let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
   defer { buffer.deallocate() }

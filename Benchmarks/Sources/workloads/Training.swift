@@ -7,6 +7,9 @@ import WorkloadData
 /// A step finds the distinct keys of its batch, looks them up for training, computes gradients from
 /// what it got, and updates the rows with Adagrad. Every `commitEvery` steps a commit begins behind
 /// the loop; the one after the last step is waited for, and with it all others.
+///
+/// With `cold` the first half of the steps is taken before, by a database of its own; the second
+/// begins with nothing in the cache and nothing of the file in the page cache.
 struct Training {
   let workload: Workload
   let options: RunOptions
@@ -31,28 +34,33 @@ struct Training {
         initialAccumulator: TrainingData.initialAccumulator, epsilon: TrainingData.epsilon))
   }
 
+  /// A cache for all rows.
+  private static let ampleBudget = 8 << 30
+
   func run() throws {
     defer { noise.deallocate() }
     let path = options.path + "/training"
     removeDatabase(path)
     let ids = stream.ids()
     let keys = KeyStream(ids, kind: kind)
-    let budget = options.budget ?? 8 << 30
+    let budget = options.budget ?? Self.ampleBudget
+    let first = options.cold ? stream.batches / 2 : 0
+    if options.cold { try takeFirst(first, keys: Keys(keys), at: path) }
     // Rows, and the pages of the commits, as many as this workload needs at its usual size.
     let distinctBytes = min(stream.rows, ids.count / 6) * options.dimension * 8 * 2
     let database = try EmbeddingDatabase(at: path, options: .init(cacheBudget: budget))
-    try writeOnce(min(2 * distinctBytes, 4 << 30), to: database)
+    if !options.cold { try writeOnce(min(2 * distinctBytes, 4 << 30), to: database) }
 
     let table = try database.table(
       "rows", Self.configuration(dimension: options.dimension, kind: kind))
     let generation = try database.statistics().generation
     let loop = TrainingLoop(self, keys: Keys(keys), table: table)
-    var times = [Double](repeating: 0, count: stream.batches)
+    var times: [Double] = []
     var commits: [Double] = []
     var distinct = 0
     var usage = Usage()
     let start = seconds()
-    for step in 0..<stream.batches {
+    for step in first..<stream.batches {
       let begin = seconds()
       try loop.step(step)
       distinct += loop.distinctCount
@@ -62,7 +70,7 @@ struct Training {
         try database.commit(step: Int64(done), wait: options.waitForCommits)
         commits.append(seconds() - beginCommit)
       }
-      times[step] = seconds() - begin
+      times.append(seconds() - begin)
     }
     let total = seconds() - start
     usage.stop()
@@ -82,10 +90,11 @@ struct Training {
     result["update_s"] = loop.times.update
     result["unique_rows_per_s"] = Double(distinct) / total
     result["durable_s"] = durable
-    result["rows_per_s_durable"] = Double(ids.count) / (total + durable)
+    result["rows_per_s_durable"] = Double(times.count * stream.batchSize) / (total + durable)
     result["commit_every"] = options.commitEvery
     result["waits_for_commits"] = options.waitForCommits
     result["prefetches"] = options.prefetch
+    result["cold"] = options.cold
     // Behind the loop, a commit that waits its turn gives way to a later one.
     result["commits_written"] = Int(try database.statistics().generation - generation)
     result["disk_bytes"] = allocatedBytes(path + "/data.mdb")
@@ -118,6 +127,18 @@ extension ResultLine {
 }
 
 extension Training {
+  /// Takes the first `count` steps, and leaves their rows in a file that is not in the page cache.
+  private func takeFirst(_ count: Int, keys: Keys, at path: String) throws {
+    let database = try EmbeddingDatabase(at: path, options: .init(cacheBudget: Self.ampleBudget))
+    let table = try database.table(
+      "rows", Self.configuration(dimension: options.dimension, kind: kind))
+    let loop = TrainingLoop(self, keys: keys, table: table)
+    for step in 0..<count { try loop.step(step) }
+    try database.commit(step: Int64(count))
+    try database.close()
+    dropFromPageCache(path + "/data.mdb")
+  }
+
   /// Fills the database's file and cache with a table that is removed again: what is timed then
   /// touches memory, and pages of the file, that were touched before, as the rivals do.
   private func writeOnce(_ bytes: Int, to database: EmbeddingDatabase) throws {

@@ -83,6 +83,8 @@ struct RunOptions: ParsableArguments {
   var waitForCommits = false
   @Flag(help: "Training asks for the rows of the next step ahead of its turn.")
   var prefetch = false
+  @Flag(help: "Training begins in the middle, with nothing of its file in memory.")
+  var cold = false
   @Option(help: "Timed passes of lookups.") var passes = 5
   @Flag(help: "Look every row of the table up once before, in w1 and w6-lookup.") var warmAll =
     false

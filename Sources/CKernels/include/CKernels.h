@@ -7,9 +7,10 @@
 /// which
 ///   overlaps no row.
 /// - Each kernel exists for several instruction sets; the best one that the machine has is chosen
-///   at run time. ALL give the same bits: no fused multiply-add, no approximated square root or
-///   reciprocal, and sums in one fixed order (16 lanes; element i goes to lane i % 16; then lanes
-///   j and j + 8, j + 4, j + 2, j + 1 are added).
+///   at run time. ALL give the same bits, those of the formulas below with every operation rounded:
+///   no approximated square root or quotient, no fused multiply-add but where it makes a quotient
+///   that is a division's to the last bit, and sums in one fixed order (16 lanes; element i goes to
+///   lane i % 16; then lanes j and j + 8, j + 4, j + 2, j + 1 are added).
 /// - Thread-safe as long as no two calls touch the same row.
 #ifndef CKERNELS_H
 #define CKERNELS_H
@@ -130,9 +131,9 @@ void ck_floats_of_halves(const uint16_t *_Nonnull halves, size_t count, float *_
 enum ck_variant {
   /// What every processor of the architecture has: SSE2 on x86-64, NEON on arm64.
   ck_variant_baseline = 0,
-  /// x86-64 with AVX2.
+  /// x86-64 with AVX2 and FMA.
   ck_variant_avx2 = 1,
-  /// x86-64 with AVX-512 F, BW, DQ and VL.
+  /// x86-64 with AVX2, FMA, and AVX-512 F, BW, DQ and VL.
   ck_variant_avx512 = 2,
 };
 

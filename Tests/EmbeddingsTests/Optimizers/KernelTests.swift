@@ -14,6 +14,9 @@ import Testing
     ck_kernels_of(ck_variant(rawValue: variant))!.pointee
   }
 
+  /// The steps that Adam's rows have made.
+  private static let steps: [UInt32] = [0, 1, 2, 2, 999, 0x7F7F_FFFE, 0x7F7F_FFFF]
+
   /// Floats of many magnitudes, some zero, from a stream.
   static func floats(_ stream: UInt64, _ count: Int) -> [Float] {
     (0..<count).map { i in
@@ -28,22 +31,25 @@ import Testing
   private typealias Rows = UnsafePointer<UnsafeMutablePointer<Float>>
   private typealias Gradients = UnsafePointer<UnsafePointer<Float>>
 
-  /// Runs `body` on three rows that stand at odd places in one array, and gives the array.
+  /// More than four, which some kernels take together.
+  private static let rows = 7
+
+  /// Runs `body` on rows that stand at odd places in one array, and gives the array.
   private func withRows(
     dimension: Int, slots: Int, _ body: (Rows, Gradients) -> Void
   ) -> [Float] {
     let width = dimension + slots + 1
-    var floats = Self.floats(1, 3 * width)
-    // Accumulators are not negative, and step counts are small.
+    var floats = Self.floats(1, Self.rows * width)
+    // Accumulators are not negative; step counts are small, large, and twice the same.
     for i in floats.indices where i % width >= dimension + 1 { floats[i] = abs(floats[i]) }
-    for r in 1...3 where slots == 2 * dimension + 1 {
-      floats[r * width - 1] = Float(bitPattern: UInt32(r - 1))
+    for (r, step) in Self.steps.enumerated() where slots == 2 * dimension + 1 {
+      floats[(r + 1) * width - 1] = Float(bitPattern: step)
     }
-    let gradients = Self.floats(2, 3 * dimension)
+    let gradients = Self.floats(2, Self.rows * dimension)
     floats.withUnsafeMutableBufferPointer { buffer in
-      let rows = [2, 0, 1].map { buffer.baseAddress! + $0 * width + 1 }
+      let rows = [2, 0, 1, 5, 6, 4, 3].map { buffer.baseAddress! + $0 * width + 1 }
       gradients.withUnsafeBufferPointer { gradients in
-        let pointers = (0..<3).map { gradients.baseAddress! + $0 * dimension }
+        let pointers = (0..<Self.rows).map { gradients.baseAddress! + $0 * dimension }
         rows.withUnsafeBufferPointer { rows in
           pointers.withUnsafeBufferPointer { body(rows.baseAddress!, $0.baseAddress!) }
         }
@@ -55,13 +61,15 @@ import Testing
   /// All the steps of one variant at one dimension.
   private func steps(_ k: ck_kernels, _ d: Int) -> [[Float]] {
     [
-      withRows(dimension: d, slots: 0) { k.sgd($0, $1, 3, d, 0.1) },
-      withRows(dimension: d, slots: d) { k.momentum($0, $1, 3, d, 0.1, 0.9, 0) },
-      withRows(dimension: d, slots: d) { k.momentum($0, $1, 3, d, 0.1, 0.9, 1) },
-      withRows(dimension: d, slots: d) { k.adagrad($0, $1, 3, d, 0.1, 1e-7) },
-      withRows(dimension: d, slots: 1) { k.rowwise_adagrad($0, $1, 3, d, 0.1, 1e-10) },
-      withRows(dimension: d, slots: 2 * d) { k.ftrl($0, $1, 3, d, 0.1, 0.3, 0.1, 0.01) },
-      withRows(dimension: d, slots: 2 * d + 1) { k.adam($0, $1, 3, d, 0.1, 0.9, 0.999, 1e-8) },
+      withRows(dimension: d, slots: 0) { k.sgd($0, $1, Self.rows, d, 0.1) },
+      withRows(dimension: d, slots: d) { k.momentum($0, $1, Self.rows, d, 0.1, 0.9, 0) },
+      withRows(dimension: d, slots: d) { k.momentum($0, $1, Self.rows, d, 0.1, 0.9, 1) },
+      withRows(dimension: d, slots: d) { k.adagrad($0, $1, Self.rows, d, 0.1, 1e-7) },
+      withRows(dimension: d, slots: 1) { k.rowwise_adagrad($0, $1, Self.rows, d, 0.1, 1e-10) },
+      withRows(dimension: d, slots: 2 * d) { k.ftrl($0, $1, Self.rows, d, 0.1, 0.3, 0.1, 0.01) },
+      withRows(dimension: d, slots: 2 * d + 1) {
+        k.adam($0, $1, Self.rows, d, 0.1, 0.9, 0.999, 1e-8)
+      },
     ]
   }
 
@@ -78,7 +86,7 @@ import Testing
     let kernels = Self.kernels(variant)
     for d in Self.dimensions {
       let expected = withRows(dimension: d, slots: d) { rows, gradients in
-        for r in 0..<3 {
+        for r in 0..<Self.rows {
           for i in 0..<d {
             let g = gradients[r][i]
             rows[r][d + i] += g * g
@@ -86,8 +94,78 @@ import Testing
           }
         }
       }
-      let found = withRows(dimension: d, slots: d) { kernels.adagrad($0, $1, 3, d, 0.1, 1e-7) }
+      let found = withRows(dimension: d, slots: d) {
+        kernels.adagrad($0, $1, Self.rows, d, 0.1, 1e-7)
+      }
       #expect(bits(found) == bits(expected), "dimension \(d)")
+    }
+  }
+
+  /// A quotient must be a division's where it is made in another way, and where it cannot be.
+  @Test(arguments: variants, [0.1, 1, 3e-5, 0.7, 0x1.fffffep-4, 1e-20, 1e9] as [Float])
+  func ftrlEqualsPlainSwift(_ variant: UInt32, learningRate: Float) {
+    let kernels = Self.kernels(variant)
+    for d in [1, 7, 8, 20, 64, 130] {
+      func step(_ body: (Rows, Gradients) -> Void) -> [Float] {
+        withRows(dimension: d, slots: 2 * d) { rows, gradients in
+          for r in 0..<Self.rows {
+            rows[r][d] = .infinity
+            rows[r][2 * d - 1] = 1e-30
+          }
+          body(rows, gradients)
+        }
+      }
+      let expected = step { rows, gradients in
+        for r in 0..<Self.rows {
+          for i in 0..<d {
+            let (w, n, z, g) = (rows[r][i], rows[r][d + i], rows[r][2 * d + i], gradients[r][i])
+            let next = n + g * g
+            let sigma = (next.squareRoot() - n.squareRoot()) / learningRate
+            let linear = z + ((g + 2 * 0.01 * w) - sigma * w)
+            let quotient =
+              ((linear > 0 ? 0.3 : -0.3) - linear) / (next.squareRoot() / learningRate + 2 * 0.1)
+            rows[r][i] = abs(linear) <= 0.3 ? 0 : quotient
+            rows[r][d + i] = next
+            rows[r][2 * d + i] = linear
+          }
+        }
+      }
+      let found = step {
+        kernels.ftrl($0, $1, Self.rows, d, learningRate, 0.3, 0.1, 0.01)
+      }
+      // One NaN is as good as another.
+      #expect(
+        bits(found.map { $0.isNaN ? .nan : $0 }) == bits(expected.map { $0.isNaN ? .nan : $0 }),
+        "dimension \(d)")
+    }
+  }
+
+  @Test(arguments: variants) func adamTakesPowersByRepeatedSquaring(_ variant: UInt32) {
+    func power(_ base: Double, _ exponent: UInt32) -> Double {
+      var (result, square, rest) = (1.0, base, exponent)
+      while rest != 0 {
+        if rest & 1 == 1 { result *= square }
+        square *= square
+        rest >>= 1
+      }
+      return result
+    }
+    // With m and v at 1 and a gradient of 1, the vector falls by alpha/(1 + epsilon).
+    var rows = Self.steps.map { [0, 1, 1, Float(bitPattern: $0)] as [Float] }.flatMap { $0 }
+    let gradient: [Float] = [1]
+    rows.withUnsafeMutableBufferPointer { rows in
+      gradient.withUnsafeBufferPointer { gradient in
+        let starts = Self.steps.indices.map { rows.baseAddress! + 4 * $0 }
+        let gradients = Self.steps.map { _ in gradient.baseAddress! }
+        Self.kernels(variant).adam(starts, gradients, starts.count, 1, 0.1, 0.9, 0.999, 1e-8)
+      }
+    }
+    for (i, before) in Self.steps.enumerated() {
+      let t = min(before + 1, 0x7F7F_FFFF)
+      let (power1, power2) = (power(Double(0.9 as Float), t), power(Double(0.999 as Float), t))
+      let alpha = Float(Double(0.1 as Float) * (1 - power2).squareRoot() / (1 - power1))
+      #expect(rows[4 * i] == -alpha / (1 + 1e-8), "step \(t)")
+      #expect(rows[4 * i + 3].bitPattern == t)
     }
   }
 
