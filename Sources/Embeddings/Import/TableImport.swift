@@ -58,11 +58,10 @@ struct TableImport: ~Copyable {
     writer.run(in: transaction) {
       do throws(EmbeddingError) {
         try takeIn(source, in: transaction)
-        try writer.drain()
+        try finishRows(in: transaction)
       } catch { failure = error }
     }
     if let failure { throw failure }
-    try finishRows(in: transaction)
   }
 
   /// Takes in all rows of a source, while the blocks that they make are written.
@@ -105,8 +104,7 @@ struct TableImport: ~Copyable {
     guard !range.isEmpty else { return try meanwhile() }
     // The transaction is this thread's while the writer has nothing to do.
     if assembly.ids.isFull {
-      try writer.drain()
-      try assembly.ids.enter(in: transaction)
+      try enterIDs(in: transaction)
       hasStoredIDs = true
     }
     var replaced: [(row: UInt64, position: Int)] = []
@@ -276,11 +274,17 @@ struct TableImport: ~Copyable {
     return (summary, record)
   }
 
+  /// Moves the new ids into the tree; their blocks are written while they are sorted.
+  private func enterIDs(in transaction: borrowing WriteTransaction) throws(EmbeddingError) {
+    let writer = writer
+    try assembly.ids.enter(in: transaction) { () throws(EmbeddingError) in try writer.drain() }
+  }
+
   /// Enters what is left of the ids, and counts.
   private mutating func finishRows(
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    try assembly.ids.enter(in: transaction)
+    try enterIDs(in: transaction)
     record.rowCount = assembly.rowCount
     record.totalFrequency &+= assembly.frequencyChange &+ frequencyChange
     writer.recorder.content.add(assembly.content)
