@@ -2,33 +2,44 @@ import CKernels
 import LMDB
 import StorageBase
 
-/// The rows that a commit writes, by their numbers.
+/// The rows that a commit writes, in the order of their numbers.
 final class NumberedRows {
-  let storage: TableStorage
-  let cache: RowCache
-  private var rows: [ChangedRow] = []
-  private var order: [KeyedIndex] = []
+  private let rows: [ChangedRow]
+  private let order: [KeyedIndex]
   /// The commit that writes them.
   private let generation: UInt64
+  private let cache: RowCache
+  private let layout: BlockLayout
 
-  init(storage: TableStorage, cache: RowCache, generation: UInt64) {
-    self.storage = storage
-    self.cache = cache
+  /// - Parameters:
+  ///   - rows: the rows, in any order.
+  ///   - numbers: the number of each.
+  ///   - new: which of them are new, by rising number where they follow all others.
+  init(
+    _ rows: [ChangedRow], numbers: [UInt64], new: [UInt32], generation: UInt64, cache: RowCache,
+    layout: BlockLayout
+  ) {
+    var order: [KeyedIndex] = []
+    order.reserveCapacity(rows.count - new.count)
+    for i in rows.indices where !rows[i].isNew {
+      order.append(KeyedIndex(key: numbers[i], index: UInt32(i)))
+    }
+    radixSort(&order)
+    order.reserveCapacity(rows.count)
+    let last = order.last?.key ?? 0
+    var isRising = true
+    for i in new {
+      let number = numbers[Int(i)]
+      isRising = isRising && number >= last
+      order.append(KeyedIndex(key: number, index: i))
+    }
+    if !isRising { radixSort(&order) }
+    self.rows = rows
+    self.order = order
     self.generation = generation
+    self.cache = cache
+    self.layout = layout
   }
-
-  func reserve(_ count: Int) {
-    rows.reserveCapacity(count)
-    order.reserveCapacity(count)
-  }
-
-  func append(_ row: ChangedRow, number: UInt64) {
-    order.append(KeyedIndex(key: number, index: UInt32(rows.count)))
-    rows.append(row)
-  }
-
-  /// To be called when all rows are there: from now on they are in the order of their numbers.
-  func sort() { radixSort(&order) }
 
   var count: Int { order.count }
 
@@ -69,15 +80,14 @@ final class NumberedRows {
 
   private func copy(_ place: Int, to buffer: inout BlockBuffer, number: UInt64) -> UInt64 {
     let row = rows[Int(order[place].index)]
-    let index = storage.layout.place(ofRow: order[place].key).index
+    let index = layout.place(ofRow: order[place].key).index
     let old = buffer.view(number: number).frequency(index)
     buffer.setFixed(
       index, key: row.key, frequency: row.counts.frequency, lastStep: row.counts.lastStep,
       generation: generation)
-    cache.shards[Int(row.shard)].withRows { rows in
-      let floats = rows.runningFloats(Int(row.slot))
+    cache.withRunningFloats(row) { floats in
       buffer.setVector(index, from: floats)
-      buffer.setSlots(index, from: floats + storage.layout.dimension)
+      buffer.setSlots(index, from: floats + layout.dimension)
     }
     return row.counts.frequency &- old
   }
@@ -144,7 +154,12 @@ final class BlockBatch {
   /// Lays all blocks out, with `rowCount` rows in the table.
   func fill(from rows: NumberedRows, rowCount: UInt64) {
     frequencyChange = 0
+    var contents = self.contents
+    self.contents = []
     contents.removeAll(keepingCapacity: true)
+    defer { self.contents = contents }
+    var change: UInt64 = 0
+    defer { frequencyChange = change }
     for (i, block) in blocks.enumerated() {
       let target = memory + i * layout.byteCount
       var buffer = BlockBuffer(layout: layout, changing: target)
@@ -157,7 +172,7 @@ final class BlockBatch {
           return
         }
       }
-      frequencyChange &+= rows.copy(block.rows, to: &buffer, number: block.number)
+      change &+= rows.copy(block.rows, to: &buffer, number: block.number)
       let first = block.number * UInt64(layout.rowsPerBlock)
       if rowCount < first + UInt64(layout.rowsPerBlock) {
         buffer.truncate(toRows: Int(rowCount - first))

@@ -33,8 +33,8 @@ final class BatchScratch {
   /// Memory for a few ids that are on their way through a pipeline.
   let ring = UnsafeMutableRawPointer.allocate(byteCount: BatchScratch.ringBytes, alignment: 64)
   static let ringBytes = 4096
-  /// The slots of a new row.
-  var initialSlots: [Float] = []
+  /// The slots of a new row. Not the table's array: all threads would count its references.
+  private(set) var initialSlots = UnsafeMutableBufferPointer<Float>.allocate(capacity: 0)
   /// The distinct rows of a shard's part of the batch.
   var distinct = DistinctRows()
   /// The shard that the batch begins with, so that batches at work side by side rarely meet.
@@ -48,6 +48,7 @@ final class BatchScratch {
 
   deinit {
     ring.deallocate()
+    initialSlots.deallocate()
     hashes.deallocate()
     order.deallocate()
     orderedHashes.deallocate()
@@ -74,6 +75,15 @@ final class BatchScratch {
     ordered = .allocate(capacity: capacity)
     misses = MissList(capacity: capacity)
     sharing = MissList(capacity: capacity)
+  }
+
+  /// Takes over what the slots of new rows hold.
+  func setInitialSlots(_ slots: [Float]) {
+    if slots.count != initialSlots.count {
+      initialSlots.deallocate()
+      initialSlots = .allocate(capacity: slots.count)
+    }
+    _ = initialSlots.update(fromContentsOf: slots)
   }
 
   /// Makes room for a batch.

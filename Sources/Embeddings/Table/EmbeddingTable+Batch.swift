@@ -25,7 +25,7 @@ extension EmbeddingTable {
       func attempt() throws(EmbeddingError) -> BatchOutcome {
         // Again, now that it cannot be closed meanwhile.
         try database.checkOpen()
-        scratch.initialSlots = core.state.withLock { $0.initialSlots }
+        scratch.setInitialSlots(core.state.withLock { $0.initialSlots })
         scratch.group(ids, in: cache)
         return try body(scratch)
       }

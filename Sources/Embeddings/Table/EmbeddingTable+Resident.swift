@@ -140,10 +140,9 @@ extension EmbeddingTable {
     _ floats: UnsafeMutablePointer<Float>, key: UInt64, _ scratch: BatchScratch
   ) {
     initialVector(floats, key: key)
-    scratch.initialSlots.withUnsafeBufferPointer { slots in
-      if let start = slots.baseAddress {
-        (floats + storage.layout.dimension).update(from: start, count: slots.count)
-      }
+    let slots = scratch.initialSlots
+    if let start = slots.baseAddress {
+      (floats + storage.layout.dimension).update(from: start, count: slots.count)
     }
   }
 

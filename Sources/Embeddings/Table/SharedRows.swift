@@ -22,7 +22,7 @@ struct SharedRows {
       shared.append(
         contentsOf: repeatElement(admission.sharedRow(of: group.hash), count: group.count))
     }
-    scratch.initialSlots = table.core.state.withLock { $0.initialSlots }
+    scratch.setInitialSlots(table.core.state.withLock { $0.initialSlots })
     return try IDBatch(shared.span).withUnsafeIDs { (ids) throws(EmbeddingError) in
       scratch.group(ids, in: table.cache)
       return try table.makeResident(ids, scratch, absent: .create)
