@@ -20,6 +20,8 @@ struct BulkLoad {
     let (vectors, accumulators) = (source.vectors, source.accumulators)
     touchMemory(1 << 30)
     touchDisk(rows * (dimension * 8 + 32) * 5 / 4, in: options.path)
+    // The same rows as a plain file, written from its beginning to its end.
+    let plain = touchDisk(rows * (dimension * 8 + 8), in: options.path)
 
     let database = try EmbeddingDatabase(
       at: path, options: .init(cacheBudget: options.budget ?? 256 << 20))
@@ -48,6 +50,8 @@ struct BulkLoad {
     result["insert_durable_rows_per_s"] = Double(rows) / total
     result["rows_per_s"] = Double(rows) / total
     result["total_s"] = total
+    result["plain_file_rows_per_s"] = Double(rows) / plain
+    result["of_plain_file"] = plain / total
     result["disk_bytes"] = allocatedBytes(path + "/data.mdb")
     result.print(checked: try check(table, rows: rows), usage: usage)
     try database.close()

@@ -1,3 +1,5 @@
+import Machine
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -59,18 +61,22 @@ func touchMemory(_ bytes: Int) {
 }
 
 /// Writes a file of `bytes` in `directory` and removes it, so that what is written next finds blocks
-/// that the disk has had before.
-func touchDisk(_ bytes: Int, in directory: String) {
+/// that the disk has had before. Returns the seconds until it was durable.
+@discardableResult
+func touchDisk(_ bytes: Int, in directory: String) -> Double {
   let path = directory + "/touched"
   let file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0o666)
-  guard file >= 0 else { return }
+  guard file >= 0 else { return .nan }
   let size = 4 << 20
   let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
   memset(buffer, 0x5a, size)
+  let start = seconds()
   var written = 0
   while written < bytes, write(file, buffer, size) == size { written += size }
   fsync(file)
+  let total = seconds() - start
   close(file)
   unlink(path)
   buffer.deallocate()
+  return total
 }

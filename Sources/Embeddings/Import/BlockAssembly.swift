@@ -6,7 +6,7 @@ final class BlockAssembly {
   private let storage: TableStorage
   private let values: ImportedValues
   var ids: ImportedIDs
-  /// The blocks completed since these were last taken away.
+  /// The blocks completed since others took their place here.
   var blocks: PreparedBlocks
   /// The last block while it is not full.
   var tail: BlockBuffer

@@ -115,13 +115,18 @@ struct ImportedIDs: ~Copyable {
   // MARK: Entering
 
   /// Moves all ids into the id tree, which holds none of them yet.
-  mutating func enter(in transaction: borrowing WriteTransaction) throws(EmbeddingError) {
-    guard !keys.isEmpty else { return }
+  ///
+  /// - Parameter ready: called when the first are in order, before the transaction is used.
+  mutating func enter(
+    in transaction: borrowing WriteTransaction, ready: () throws(EmbeddingError) -> Void
+  ) throws(EmbeddingError) {
+    guard !keys.isEmpty else { return try ready() }
     // The index is done with.
     places = []
-    let isEmpty = try transaction.statistics(of: storage.ids).entries == 0
     var parts = parts()
     radixSort(&parts[0])
+    try ready()
+    let isEmpty = try transaction.statistics(of: storage.ids).entries == 0
     for k in parts.indices {
       // One part is entered while the next is sorted.
       var (part, next): ([KeyedIndex], [KeyedIndex]) = ([], [])

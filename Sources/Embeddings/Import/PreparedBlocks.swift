@@ -1,7 +1,9 @@
 import StorageBase
 
 /// Whole blocks, sealed, with numbers in a row, on their way to the tree.
-struct PreparedBlocks: ~Copyable {
+///
+/// One thread has them at a time: the one that fills them, then the one that writes them.
+final class PreparedBlocks {
   let layout: BlockLayout
   /// The number of the first block.
   private(set) var first: UInt64 = 0
@@ -14,7 +16,7 @@ struct PreparedBlocks: ~Copyable {
   deinit { memory?.deallocate() }
 
   /// Makes room for `blocks` blocks. There must be none yet.
-  mutating func reserve(_ blocks: Int) {
+  func reserve(_ blocks: Int) {
     precondition(count == 0, "blocks would be lost")
     guard blocks > capacity else { return }
     memory?.deallocate()
@@ -23,7 +25,7 @@ struct PreparedBlocks: ~Copyable {
   }
 
   /// The memory for the next block, `number`, for the caller to fill before the next call.
-  mutating func append(number: UInt64) -> UnsafeMutableRawPointer {
+  func append(number: UInt64) -> UnsafeMutableRawPointer {
     precondition(count < capacity, "there is no room for the block")
     if count == 0 { first = number }
     precondition(number == first + UInt64(count), "the blocks are not in a row")
@@ -37,5 +39,5 @@ struct PreparedBlocks: ~Copyable {
       start: memory.unsafelyUnwrapped + i * layout.byteCount, count: layout.byteCount)
   }
 
-  mutating func removeAll() { count = 0 }
+  func removeAll() { count = 0 }
 }

@@ -5,8 +5,9 @@ import Synchronization
 
 /// Rows on their way from a source into a table, within one write transaction.
 ///
-/// Two threads share the work: while one lays a batch out in blocks (``BlockAssembly``), the one
-/// that called writes the blocks of the batch before and asks the source for the next.
+/// Three threads share the work: while one lays a batch out in blocks (``BlockAssembly``), the one
+/// that called asks the source for the next batch, and a third writes the blocks of those before
+/// (``BlockWriter``).
 struct TableImport: ~Copyable {
   private let storage: TableStorage
   private let options: ImportOptions
@@ -17,13 +18,10 @@ struct TableImport: ~Copyable {
   private var summary = ImportSummary()
   private let values: ImportedValues
   private let assembly: BlockAssembly
-  /// Blocks that are complete, to be written while the next ones are laid out.
-  private var blocks: PreparedBlocks
-  /// The tree has the blocks below this one.
-  private var blockCount: UInt64
-  private var bytesWritten = 0
+  private let writer: BlockWriter
+  /// Whether ids of the import may be in the tree.
+  private var hasStoredIDs = false
   private var frequencyChange: UInt64 = 0
-  private var recorder: ChangeRecorder
   /// A bit for each row from before that was met, made when the first one is.
   private var met: [UInt64] = []
 
@@ -36,14 +34,15 @@ struct TableImport: ~Copyable {
     self.limits = limits
     self.record = record
     countBefore = record.rowCount
-    recorder = ChangeRecorder(table.storage, record, stamp)
+    writer = BlockWriter(
+      storage: table.storage, limits: limits, record: record,
+      recorder: ChangeRecorder(table.storage, record, stamp))
     values = ImportedValues(
       initialSlots: table.state.withLock { $0.initialSlots }, step: options.step,
       generation: stamp.generation)
     assembly = BlockAssembly(
       storage: storage, values: values, limits: limits, rowCount: record.rowCount)
-    blocks = PreparedBlocks(layout: storage.layout)
-    blockCount = storage.layout.blockCount(rows: record.rowCount)
+    hasStoredIDs = try transaction.statistics(of: storage.ids).entries > 0
     let end = storage.layout.place(ofRow: record.rowCount)
     if end.index > 0 {
       assembly.begin(with: try storage.checkedBlock(end.block, in: transaction))
@@ -52,6 +51,21 @@ struct TableImport: ~Copyable {
 
   /// Takes in all rows of a source; ``finish(identity:in:)`` comes next.
   mutating func run(
+    _ source: RowSource, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    var failure: EmbeddingError?
+    let writer = writer
+    writer.run(in: transaction) {
+      do throws(EmbeddingError) {
+        try takeIn(source, in: transaction)
+        try finishRows(in: transaction)
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Takes in all rows of a source, while the blocks that they make are written.
+  private mutating func takeIn(
     _ source: RowSource, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     let limit = limits.batchRows(record.configuration)
@@ -77,7 +91,9 @@ struct TableImport: ~Copyable {
         start = end
       } while start < current.count
     }
-    try writeRest(in: transaction)
+    try handOver(in: transaction)
+    assembly.finishTail()
+    try handOver(in: transaction)
   }
 
   /// Takes in a part of a batch, and calls `meanwhile` while it is laid out.
@@ -86,9 +102,18 @@ struct TableImport: ~Copyable {
     in transaction: borrowing WriteTransaction, meanwhile: () throws(EmbeddingError) -> Void
   ) throws(EmbeddingError) {
     guard !range.isEmpty else { return try meanwhile() }
-    if assembly.ids.isFull { try assembly.ids.enter(in: transaction) }
+    // The transaction is this thread's while the writer has nothing to do.
+    if assembly.ids.isFull {
+      try enterIDs(in: transaction)
+      hasStoredIDs = true
+    }
     var replaced: [(row: UInt64, position: Int)] = []
-    let unknown = try meetStoredRows(batch, range, &replaced, in: transaction)
+    var unknown: [UInt32]?
+    if hasStoredIDs {
+      try writer.drain()
+      unknown = try meetStoredRows(batch, range, &replaced, in: transaction)
+    }
+    try handOver(in: transaction)
     var assemblyFailure: EmbeddingError?
     var failure: EmbeddingError?
     let assembly = assembly
@@ -98,17 +123,12 @@ struct TableImport: ~Copyable {
         try assembly.add(batch, range, unknown: unknown)
       } catch { assemblyFailure = error }
     }
-    func write() {
-      do throws(EmbeddingError) {
-        try writeBlocks(in: transaction)
-        try meanwhile()
-      } catch { failure = error }
-    }
-    concurrently(assemble, write)
+    func ask() { do throws(EmbeddingError) { try meanwhile() } catch { failure = error } }
+    concurrently(assemble, ask)
     if let error = assemblyFailure ?? failure { throw error }
-    swap(&blocks, &assembly.blocks)
     if !replaced.isEmpty {
-      try writeBlocks(in: transaction)
+      try handOver(in: transaction)
+      try writer.drain()
       try replace(replaced, from: batch, in: transaction)
     }
   }
@@ -119,12 +139,11 @@ struct TableImport: ~Copyable {
   // MARK: Rows from before
 
   /// Decides about the rows of a batch whose ids are in the tree. Returns the positions of the
-  /// others, or nil where that is all.
+  /// others.
   private mutating func meetStoredRows(
     _ batch: borrowing RowBatch, _ range: Range<Int>,
     _ replaced: inout [(row: UInt64, position: Int)], in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) -> [UInt32]? {
-    if try transaction.statistics(of: storage.ids).entries == 0 { return nil }
+  ) throws(EmbeddingError) -> [UInt32] {
     let (column, steps) = (batch.ids, batch.lastSteps)
     var rows = [UInt64?](repeating: nil, count: range.count)
     try column.batch.withUnsafeIDs { (ids) throws(EmbeddingError) in
@@ -219,46 +238,24 @@ struct TableImport: ~Copyable {
           k += 1
         }
         if isTail { continue }
-        recorder.content.add(buffer.seal(number: number))
-        try transaction.put(number, buffer.bytes, in: storage.blocks)
-        try noteWritten(number, in: transaction)
+        writer.recorder.content.add(buffer.seal(number: number))
+        try writer.write(number, buffer.bytes, in: transaction)
       }
     }
   }
 
   // MARK: Writing
 
-  private mutating func writeBlocks(
-    in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) {
-    for i in 0..<blocks.count {
-      let number = blocks.first + UInt64(i)
-      if number < blockCount {
-        try transaction.put(number, blocks[i], in: storage.blocks)
-      } else {
-        try transaction.append(number, blocks[i], in: storage.blocks)
-        blockCount = number + 1
-      }
-      try noteWritten(number, in: transaction)
-    }
-    blocks.removeAll()
-  }
-
-  private mutating func noteWritten(
-    _ number: UInt64, in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) {
-    try recorder.noteBlock(number, in: transaction)
-    bytesWritten += storage.layout.byteCount
-    guard bytesWritten >= limits.bytesAhead else { return }
-    bytesWritten = 0
-    try transaction.writeAhead(storage.blocks)
+  /// Hands the blocks that are complete to the writer.
+  private func handOver(in transaction: borrowing WriteTransaction) throws(EmbeddingError) {
+    assembly.blocks = try writer.write(assembly.blocks, in: transaction)
   }
 
   /// Removes rows, once all of the import are in the table.
   mutating func remove(
     _ removal: RowRemoval, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    try removal.run(&record, &recorder, in: transaction)
+    try removal.run(&record, &writer.recorder, in: transaction)
   }
 
   /// Enters the import in the table's history. Returns what was done and the table's new record.
@@ -270,23 +267,27 @@ struct TableImport: ~Copyable {
     identity: SnapshotIdentity?, isExact: Bool = false,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> (ImportSummary, TableRecord) {
-    if isExact || (countBefore == 0 && summary.duplicates == 0) { recorder.identity = identity }
-    try recorder.finish(&record, in: transaction)
+    if isExact || (countBefore == 0 && summary.duplicates == 0) {
+      writer.recorder.identity = identity
+    }
+    try writer.recorder.finish(&record, in: transaction)
     return (summary, record)
   }
 
-  /// Writes what is left.
-  private mutating func writeRest(
+  /// Moves the new ids into the tree; their blocks are written while they are sorted.
+  private func enterIDs(in transaction: borrowing WriteTransaction) throws(EmbeddingError) {
+    let writer = writer
+    try assembly.ids.enter(in: transaction) { () throws(EmbeddingError) in try writer.drain() }
+  }
+
+  /// Enters what is left of the ids, and counts.
+  private mutating func finishRows(
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    try writeBlocks(in: transaction)
-    assembly.finishTail()
-    swap(&blocks, &assembly.blocks)
-    try writeBlocks(in: transaction)
-    try assembly.ids.enter(in: transaction)
+    try enterIDs(in: transaction)
     record.rowCount = assembly.rowCount
     record.totalFrequency &+= assembly.frequencyChange &+ frequencyChange
-    recorder.content.add(assembly.content)
+    writer.recorder.content.add(assembly.content)
     summary.inserted = assembly.inserted
     summary.duplicates += assembly.duplicates
   }

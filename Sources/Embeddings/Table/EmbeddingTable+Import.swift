@@ -9,14 +9,14 @@ extension EmbeddingTable {
   /// What was trained before is committed first. Rows get numbers in the order of the source, so a
   /// source sorted by falling frequency lays hot rows side by side.
   ///
-  /// Memory, whatever the number of rows: four batches of 8 MiB (or of one row, if that is more), 32
+  /// Memory, whatever the number of rows: seven batches of 8 MiB (or of one row, if that is more), 32
   /// MiB of pages on their way to the file, and up to 256 MiB for new ids, in a table of byte-string
   /// ids 512 MiB: they are collected, four million or 64 MiB of bytes at a time, and entered in the
   /// id tree in its order. Beside it one bit for each row that the table had before. An import into
   /// an empty table is the fastest; where the id tree holds ids, each new one is looked up there.
   ///
   /// Training waits while an import runs. The source is called in this thread, and asked for a batch
-  /// while a second thread works on the one before. The import may be interrupted at any point, kill -9
+  /// while a second thread lays out the one before and a third writes those before that. The import may be interrupted at any point, kill -9
   /// included: the table is then as it was.
   @discardableResult
   public func importRows(

@@ -4,7 +4,8 @@ package import StorageBase
 /// What reading needs of a transaction, whichever kind it is; valid no longer than it.
 ///
 /// `@unchecked Sendable`: a read transaction may move between threads (`MDB_NOTLS`); a write
-/// transaction is lent to one closure and never leaves its thread.
+/// transaction is lent to one closure, which may have one thread after the other use it: it begins and
+/// ends in that of the closure.
 package struct TransactionHandle: @unchecked Sendable {
   let raw: OpaquePointer
   let generations: UnsafeMutableBufferPointer<UInt64>

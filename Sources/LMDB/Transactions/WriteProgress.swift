@@ -4,7 +4,7 @@ import StorageBase
 
 /// What a write transaction has met, for its end to act on.
 ///
-/// `@unchecked Sendable`: used by the one thread that writes.
+/// `@unchecked Sendable`: used by one thread at a time, the one that writes.
 package final class WriteProgress: @unchecked Sendable {
   /// The first failure after which LMDB refuses to commit; 0 for none.
   var failureCode: Int32 = 0

@@ -13,3 +13,14 @@ package func concurrently(_ other: () -> Void, _ here: () -> Void) {
     thread.join()
   }
 }
+
+/// Runs `other` in a thread of its own while `here` runs in this one, and returns when both are done.
+/// For two that wait for each other: where the system refuses a thread, `here` is told so by false,
+/// and `other` does not run.
+package func alongside(_ other: () -> Void, _ here: (_ hasThread: Bool) -> Void) {
+  withoutActuallyEscaping(other) { other in
+    let thread = StartedThread(other)
+    here(thread != nil)
+    thread?.join()
+  }
+}

@@ -170,9 +170,9 @@ import Testing
         var fresh: [UInt32] = []
         ids.add(batch, keys: keys, first: 0, positions: [0, 1, 2, 3], fresh: &fresh)
         #expect(fresh == [0, 1, 2])
-        try ids.enter(in: transaction)
+        try ids.enter(in: transaction) {}
         ids.add(batch, keys: keys, first: 0, positions: [4, 5], fresh: &fresh)
-        try ids.enter(in: transaction)
+        try ids.enter(in: transaction) {}
         for (row, position) in fresh.enumerated() {
           let key = RowKey(key: 42, bytes: batch.bytes(Int(position)))
           let found = try storage.row(of: key, in: transaction)
