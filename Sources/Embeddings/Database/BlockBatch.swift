@@ -6,25 +6,40 @@ import StorageBase
 final class NumberedRows {
   let storage: TableStorage
   let cache: RowCache
-  private var rows: [ChangedRow] = []
+  private let new: [ChangedRow]
+  private let updated: [ChangedRow]
+  /// Places among the new rows, and behind those among the updated ones.
   private var order: [KeyedIndex] = []
   /// The commit that writes them.
   private let generation: UInt64
 
-  init(storage: TableStorage, cache: RowCache, generation: UInt64) {
-    self.storage = storage
-    self.cache = cache
+  init(_ commit: TableCommit, generation: UInt64) {
+    storage = commit.table.storage
+    cache = commit.table.cache
+    new = commit.new
+    updated = commit.updated
     self.generation = generation
+    order.reserveCapacity(new.count + updated.count)
   }
 
-  func reserve(_ count: Int) {
-    rows.reserveCapacity(count)
-    order.reserveCapacity(count)
+  func append(new i: Int, number: UInt64) {
+    order.append(KeyedIndex(key: number, index: UInt32(i)))
   }
 
-  func append(_ row: ChangedRow, number: UInt64) {
-    order.append(KeyedIndex(key: number, index: UInt32(rows.count)))
-    rows.append(row)
+  func append(updated i: Int, number: UInt64) {
+    order.append(KeyedIndex(key: number, index: UInt32(new.count + i)))
+  }
+
+  /// Lends where the row at a place stands in the lists.
+  @inline(__always)
+  private func withRow<R>(_ place: Int, _ body: (UnsafePointer<ChangedRow>) -> R) -> R {
+    let i = Int(order[place].index)
+    // Unsafe: an index within one of the lists.
+    return i < new.count
+      ? new.withUnsafeBufferPointer { body($0.baseAddress.unsafelyUnwrapped + i) }
+      : updated.withUnsafeBufferPointer {
+        body($0.baseAddress.unsafelyUnwrapped + (i - new.count))
+      }
   }
 
   /// To be called when all rows are there: from now on they are in the order of their numbers.
@@ -55,12 +70,10 @@ final class NumberedRows {
   /// Asks for the memory of rows that will be written soon: first for what is known of them, then
   /// for their headers and floats.
   private func prefetch(from place: Int) {
-    rows.withUnsafeBufferPointer { rows in
-      guard let start = rows.baseAddress else { return }
-      // Unsafe: asked for, not read.
-      if place + 16 < order.count { ck_prefetch(start + Int(order[place + 16].index)) }
-      guard place + 6 < order.count else { return }
-      let row = start + Int(order[place + 6].index)
+    // Unsafe: asked for, not read.
+    if place + 16 < order.count { withRow(place + 16) { ck_prefetch($0) } }
+    guard place + 6 < order.count else { return }
+    withRow(place + 6) { row in
       let memory = row.pointee.memory
       ck_prefetch(cache.layout.header(Int(row.pointee.slot), ofFloats: memory))
       for line in 0..<min(16, cache.layout.rowFloats / 16 + 1) { ck_prefetch(memory + 64 * line) }
@@ -68,7 +81,7 @@ final class NumberedRows {
   }
 
   private func copy(_ place: Int, to buffer: inout BlockBuffer, number: UInt64) -> UInt64 {
-    let row = rows[Int(order[place].index)]
+    let row = withRow(place) { $0.pointee }
     let index = storage.layout.place(ofRow: order[place].key).index
     let old = buffer.view(number: number).frequency(index)
     buffer.setFixed(

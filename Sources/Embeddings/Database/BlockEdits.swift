@@ -16,10 +16,10 @@ struct BlockEdits: ~Copyable {
   /// Bytes of pages that LMDB has not written yet.
   private var bytesInMemory = 0
 
-  init(storage: TableStorage, cache: RowCache, generation: UInt64) {
-    self.storage = storage
-    self.cache = cache
-    rows = NumberedRows(storage: storage, cache: cache, generation: generation)
+  init(_ commit: TableCommit, generation: UInt64) {
+    storage = commit.table.storage
+    cache = commit.table.cache
+    rows = NumberedRows(commit, generation: generation)
   }
 
   /// Writes all changes, and returns by how much they change the sum of frequencies of the rows

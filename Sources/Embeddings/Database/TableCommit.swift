@@ -44,6 +44,10 @@ struct TableCommit {
     table = fixed.core
     fixedRows = fixed.rows
     life = fixed.life
+    let count = table.cache.shards.reduce(0) { $0 + $1.withRows { $0.runningCount } }
+    // To grow, a list would take as much again.
+    new.reserveCapacity(max(0, min(count, fixed.rows)))
+    updated.reserveCapacity(max(0, count - max(0, fixed.rows)))
     var rows: [ChangedRow] = []
     for shard in table.cache.shards {
       let count = shard.withRows { $0.runningCount }
@@ -135,16 +139,13 @@ struct TableCommit {
     try insertIDs(newNumbers, in: transaction)
 
     record.rowCount = count
-    var edits = BlockEdits(
-      storage: storage, cache: table.cache, generation: stamp.generation)
+    var edits = BlockEdits(self, generation: stamp.generation)
     for move in moves { edits.moves.append((move.to, move.from)) }
-    edits.rows.reserve(new.count + updated.count)
-    for i in new.indices { edits.rows.append(new[i], number: newNumbers[i]) }
-    if moves.isEmpty {
-      for row in updated { edits.rows.append(row, number: row.row) }
-    } else {
-      let moved = Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) })
-      for row in updated { edits.rows.append(row, number: moved[row.row] ?? row.row) }
+    for i in new.indices { edits.rows.append(new: i, number: newNumbers[i]) }
+    let moved = Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) })
+    for i in updated.indices {
+      let row = updated[i].row
+      edits.rows.append(updated: i, number: moved.isEmpty ? row : moved[row] ?? row)
     }
     let frequencyChange = try edits.write(
       oldCount: oldCount, newCount: count, in: transaction)
