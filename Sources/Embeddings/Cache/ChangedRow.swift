@@ -11,6 +11,8 @@ struct ChangedRow {
   let slot: UInt32
   let shard: UInt16
   let isDeleted: Bool
+  /// The flag that the row has until it changes.
+  let flag: RowHeader.Flags
 
   /// An Int64 id's bit pattern, or the XXH3 of a byte-string id.
   var key: UInt64 { RowKey.key(ofHash: hash) }

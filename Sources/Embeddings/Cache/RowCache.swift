@@ -8,20 +8,27 @@ import Synchronization
 final class RowCache: Sendable {
   final class Shard: @unchecked Sendable {
     // Unchecked: `rows` is only touched under `lock`. A `Mutex<RowShard>` would say so by itself,
-    // but refuses bodies that work with the memory of the calling batch as well.
+    // but refuses bodies that work with the memory of the calling batch as well. Behind a pointer,
+    // since a commit takes the lock for each row, and checks of exclusive access cost it as much again.
     private let lock = Mutex(())
-    private var rows: RowShard
+    private let rows: UnsafeMutablePointer<RowShard>
 
     init(number: Int, context: ShardContext) {
-      rows = RowShard(number: number, context: context)
+      rows = .allocate(capacity: 1)
+      rows.initialize(to: RowShard(number: number, context: context))
+    }
+
+    deinit {
+      rows.deinitialize(count: 1)
+      rows.deallocate()
     }
 
     /// Lends the shard to `body`, to which it belongs alone meanwhile.
     @inline(__always)
     func withRows<R>(_ body: (inout RowShard) -> R) -> R {
       lock.withLock { _ in
-        defer { if rows.hasUnreported { rows.report() } }
-        return body(&rows)
+        defer { if rows.pointee.hasUnreported { rows.pointee.report() } }
+        return body(&rows.pointee)
       }
     }
   }
@@ -70,6 +77,25 @@ final class RowCache: Sendable {
   /// Takes that back, before the commit has begun.
   func unfix() {
     for shard in shards { shard.withRows { $0.unfix() } }
+  }
+
+  /// Calls `body` with the floats of a row as the commit under way writes them, from any thread.
+  ///
+  /// As long as the row has not changed, they are read where they stand and without its shard's
+  /// lock: a thread that commits gives way to others, and to hold a lock meanwhile would stop them. A
+  /// row loses its flag before it changes, so what was read is whole if the flag is still there
+  /// afterwards; or else `body` is called again, with the row's copy.
+  @inline(__always)
+  func withRunningFloats(_ row: ChangedRow, _ body: (UnsafePointer<Float>) -> Void) {
+    // Unsafe: a row that waits to be written stays where it is, and so does its slab.
+    let header = layout.header(Int(row.slot), ofFloats: row.memory)
+      .assumingMemoryBound(to: RowHeader.self)
+    if header.pointee.flags.contains(row.flag) {
+      body(row.memory.assumingMemoryBound(to: Float.self))
+      atomicMemoryFence(ordering: .acquiring)
+      if header.pointee.flags.contains(row.flag) { return }
+    }
+    shards[Int(row.shard)].withRows { body($0.runningFloats(Int(row.slot))) }
   }
 
   /// The shard of a hash.

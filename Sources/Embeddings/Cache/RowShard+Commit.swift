@@ -1,5 +1,6 @@
 import CKernels
 import StorageBase
+import Synchronization
 
 /// Rows that a commit has to write.
 ///
@@ -32,6 +33,8 @@ extension RowShard {
     }
     header(slot).pointee.flags.subtract(.held)
     header(slot).pointee.flags.insert(dirty.flag)
+    // Before the row itself changes: `RowCache.withRunningFloats` reads without the lock.
+    atomicMemoryFence(ordering: .releasing)
     dirty.slots.append(UInt32(slot))
     unreported.rows += 1
     unreported.commitBytes += layout.commitBytes
@@ -98,12 +101,11 @@ extension RowShard {
         ChangedRow(
           hash: header.hash, row: header.row, counts: state.counts,
           memory: UnsafeRawPointer(floats(slot)), slot: UInt32(slot), shard: UInt16(number),
-          isDeleted: state.isDeleted))
+          isDeleted: state.isDeleted, flag: running.flag))
     }
   }
 
   /// The floats that the commit under way writes for a row.
-  @inline(__always)
   func runningFloats(_ slot: Int) -> UnsafePointer<Float> {
     header(slot).pointee.flags.contains(running.flag)
       ? UnsafePointer(floats(slot)) : runningCopies.floats(slot)
@@ -142,7 +144,9 @@ extension RowShard {
   }
 
   private mutating func makeDirty(_ rows: DirtyRows) {
-    for slot in rows.slots {
+    for (k, slot) in rows.slots.enumerated() {
+      // Unsafe: asked for, not read.
+      if k + 16 < rows.slots.count { ck_prefetch(header(Int(rows.slots[k + 16]))) }
       let slot = Int(slot)
       // Those that were copied have changed since, and are dirty.
       guard header(slot).pointee.flags.contains(rows.flag) else { continue }

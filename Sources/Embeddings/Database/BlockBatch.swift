@@ -2,48 +2,44 @@ import CKernels
 import LMDB
 import StorageBase
 
-/// The rows that a commit writes, by their numbers.
+/// The rows that a commit writes, in the order of their numbers.
 final class NumberedRows {
-  let storage: TableStorage
-  let cache: RowCache
-  private let new: [ChangedRow]
-  private let updated: [ChangedRow]
-  /// Places among the new rows, and behind those among the updated ones.
-  private var order: [KeyedIndex] = []
+  private let rows: [ChangedRow]
+  private let order: [KeyedIndex]
   /// The commit that writes them.
   private let generation: UInt64
+  private let cache: RowCache
+  private let layout: BlockLayout
 
-  init(_ commit: TableCommit, generation: UInt64) {
-    storage = commit.table.storage
-    cache = commit.table.cache
-    new = commit.new
-    updated = commit.updated
+  /// - Parameters:
+  ///   - rows: the rows, in any order.
+  ///   - numbers: the number of each.
+  ///   - new: which of them are new, by rising number where they follow all others.
+  init(
+    _ rows: [ChangedRow], numbers: [UInt64], new: [UInt32], generation: UInt64, cache: RowCache,
+    layout: BlockLayout
+  ) {
+    var order: [KeyedIndex] = []
+    order.reserveCapacity(rows.count - new.count)
+    for i in rows.indices where !rows[i].isNew {
+      order.append(KeyedIndex(key: numbers[i], index: UInt32(i)))
+    }
+    radixSort(&order)
+    order.reserveCapacity(rows.count)
+    let last = order.last?.key ?? 0
+    var isRising = true
+    for i in new {
+      let number = numbers[Int(i)]
+      isRising = isRising && number >= last
+      order.append(KeyedIndex(key: number, index: i))
+    }
+    if !isRising { radixSort(&order) }
+    self.rows = rows
+    self.order = order
     self.generation = generation
-    order.reserveCapacity(new.count + updated.count)
+    self.cache = cache
+    self.layout = layout
   }
-
-  func append(new i: Int, number: UInt64) {
-    order.append(KeyedIndex(key: number, index: UInt32(i)))
-  }
-
-  func append(updated i: Int, number: UInt64) {
-    order.append(KeyedIndex(key: number, index: UInt32(new.count + i)))
-  }
-
-  /// Lends where the row at a place stands in the lists.
-  @inline(__always)
-  private func withRow<R>(_ place: Int, _ body: (UnsafePointer<ChangedRow>) -> R) -> R {
-    let i = Int(order[place].index)
-    // Unsafe: an index within one of the lists.
-    return i < new.count
-      ? new.withUnsafeBufferPointer { body($0.baseAddress.unsafelyUnwrapped + i) }
-      : updated.withUnsafeBufferPointer {
-        body($0.baseAddress.unsafelyUnwrapped + (i - new.count))
-      }
-  }
-
-  /// To be called when all rows are there: from now on they are in the order of their numbers.
-  func sort() { radixSort(&order) }
 
   var count: Int { order.count }
 
@@ -70,10 +66,12 @@ final class NumberedRows {
   /// Asks for the memory of rows that will be written soon: first for what is known of them, then
   /// for their headers and floats.
   private func prefetch(from place: Int) {
-    // Unsafe: asked for, not read.
-    if place + 16 < order.count { withRow(place + 16) { ck_prefetch($0) } }
-    guard place + 6 < order.count else { return }
-    withRow(place + 6) { row in
+    rows.withUnsafeBufferPointer { rows in
+      guard let start = rows.baseAddress else { return }
+      // Unsafe: asked for, not read.
+      if place + 16 < order.count { ck_prefetch(start + Int(order[place + 16].index)) }
+      guard place + 6 < order.count else { return }
+      let row = start + Int(order[place + 6].index)
       let memory = row.pointee.memory
       ck_prefetch(cache.layout.header(Int(row.pointee.slot), ofFloats: memory))
       for line in 0..<min(16, cache.layout.rowFloats / 16 + 1) { ck_prefetch(memory + 64 * line) }
@@ -81,16 +79,15 @@ final class NumberedRows {
   }
 
   private func copy(_ place: Int, to buffer: inout BlockBuffer, number: UInt64) -> UInt64 {
-    let row = withRow(place) { $0.pointee }
-    let index = storage.layout.place(ofRow: order[place].key).index
+    let row = rows[Int(order[place].index)]
+    let index = layout.place(ofRow: order[place].key).index
     let old = buffer.view(number: number).frequency(index)
     buffer.setFixed(
       index, key: row.key, frequency: row.counts.frequency, lastStep: row.counts.lastStep,
       generation: generation)
-    cache.shards[Int(row.shard)].withRows { rows in
-      let floats = rows.runningFloats(Int(row.slot))
+    cache.withRunningFloats(row) { floats in
       buffer.setVector(index, from: floats)
-      buffer.setSlots(index, from: floats + storage.layout.dimension)
+      buffer.setSlots(index, from: floats + layout.dimension)
     }
     return row.counts.frequency &- old
   }
@@ -157,7 +154,12 @@ final class BlockBatch {
   /// Lays all blocks out, with `rowCount` rows in the table.
   func fill(from rows: NumberedRows, rowCount: UInt64) {
     frequencyChange = 0
+    var contents = self.contents
+    self.contents = []
     contents.removeAll(keepingCapacity: true)
+    defer { self.contents = contents }
+    var change: UInt64 = 0
+    defer { frequencyChange = change }
     for (i, block) in blocks.enumerated() {
       let target = memory + i * layout.byteCount
       var buffer = BlockBuffer(layout: layout, changing: target)
@@ -170,7 +172,7 @@ final class BlockBatch {
           return
         }
       }
-      frequencyChange &+= rows.copy(block.rows, to: &buffer, number: block.number)
+      change &+= rows.copy(block.rows, to: &buffer, number: block.number)
       let first = block.number * UInt64(layout.rowsPerBlock)
       if rowCount < first + UInt64(layout.rowsPerBlock) {
         buffer.truncate(toRows: Int(rowCount - first))

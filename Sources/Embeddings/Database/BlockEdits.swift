@@ -8,18 +8,21 @@ struct BlockEdits: ~Copyable {
   let cache: RowCache
   /// Rows to write.
   let rows: NumberedRows
-  /// Rows that move within the table.
-  var moves: [(to: UInt64, from: UInt64)] = []
+  /// Rows that move within the table, by their new numbers.
+  let moves: [(to: UInt64, from: UInt64)]
   private(set) var changedBlocks: [Int] = []
   /// What the changed blocks hold now.
   private(set) var content = ContentHash()
   /// Bytes of pages that LMDB has not written yet.
   private var bytesInMemory = 0
 
-  init(_ commit: TableCommit, generation: UInt64) {
-    storage = commit.table.storage
-    cache = commit.table.cache
-    rows = NumberedRows(commit, generation: generation)
+  init(
+    storage: TableStorage, cache: RowCache, rows: NumberedRows, moves: [(to: UInt64, from: UInt64)]
+  ) {
+    self.storage = storage
+    self.cache = cache
+    self.rows = rows
+    self.moves = moves.sorted { $0.to < $1.to }
   }
 
   /// Writes all changes, and returns by how much they change the sum of frequencies of the rows
@@ -27,7 +30,6 @@ struct BlockEdits: ~Copyable {
   mutating func write(
     oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
-    rows.sort()
     var buffer = BlockBuffer(layout: storage.layout)
     let change =
       moves.isEmpty
@@ -98,7 +100,6 @@ struct BlockEdits: ~Copyable {
     oldCount: UInt64, newCount: UInt64, _ buffer: inout BlockBuffer,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
-    moves.sort { $0.to < $1.to }
     let layout = storage.layout
     let oldBlocks = layout.blockCount(rows: oldCount)
     var change: UInt64 = 0

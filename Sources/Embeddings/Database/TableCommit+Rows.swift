@@ -1,3 +1,4 @@
+import CKernels
 import LMDB
 import StorageBase
 import Synchronization
@@ -43,10 +44,10 @@ extension TableCommit {
       start = part.endIndex
       switch storage.idType {
       case .int64:
-        try insert(part, numbers, isFirst: isFirst, in: transaction)
+        try insert(part, of: numbers, isFirst: isFirst, in: transaction)
       case .bytes:
         for element in part {
-          let row = new[Int(element.index)]
+          let row = rows[Int(element.index)]
           // The bytes outlive the lock: the row stays where it is until the commit has ended.
           let bytes = table.cache.shards[Int(row.shard)].withRows { $0.idBytes(Int(row.slot)) }
           try storage.insertID(
@@ -60,11 +61,14 @@ extension TableCommit {
   ///
   /// - Parameter isFirst: whether the tree has only ids that precede them, entered here before.
   private func insert(
-    _ part: ArraySlice<KeyedIndex>, _ numbers: [UInt64], isFirst: Bool,
+    _ part: ArraySlice<KeyedIndex>, of numbers: UnsafePointer<UInt64>, isFirst: Bool,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     try transaction.withAppender(table.storage.ids) { (tree) throws(EmbeddingError) in
-      for element in part {
+      for k in part.indices {
+        // Unsafe: asked for, not read.
+        if k + 16 < part.endIndex { ck_prefetch(numbers + Int(part[k + 16].index)) }
+        let element = part[k]
         let row = numbers[Int(element.index)].littleEndian
         try withUnsafePointer(to: row) { (row) throws(EmbeddingError) in
           let value = UnsafeRawBufferPointer(start: row, count: 8)

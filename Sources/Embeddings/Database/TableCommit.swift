@@ -12,8 +12,8 @@ import Synchronization
 struct TableCommit {
   struct Result {
     var record: TableRecord
-    /// The numbers of the new rows, in their order.
-    var newNumbers: [UInt64] = []
+    /// The number that each of the commit's rows has now.
+    var numbers: [UInt64] = []
     /// Rows that moved: key, old and new number.
     var moves: [(key: UInt64, from: UInt64, to: UInt64)] = []
     var changedBlocks: [Int] = []
@@ -22,18 +22,17 @@ struct TableCommit {
   }
 
   let table: TableCore
-  private(set) var updated: [ChangedRow] = []
+  /// The rows that are changed or new, in the order of shards and of memory.
+  private(set) var rows: [ChangedRow] = []
   /// By row number.
   private(set) var deleted: [ChangedRow] = []
-  /// By falling frequency, so that the rows that will change together stand together; rows of equal
-  /// frequency by key, so that the order does not depend on threads.
-  private(set) var new: [ChangedRow] = []
   /// Rows that came and went since the last commit.
   private var gone: [ChangedRow] = []
+  /// Which of the rows are new, by falling frequency, so that those that will change together stand
+  /// together; with equal frequencies by key, so that the order does not depend on threads.
+  private var new: [UInt32] = []
   /// The new rows in the order of the id tree.
   private(set) var newByKey: [KeyedIndex] = []
-  /// Where in `new` each row is, in the order of shards and of memory.
-  private var newByShard: [UInt32] = []
   /// What `uncommittedRows` counts of these changes.
   private let fixedRows: Int
   /// What had become of ids.
@@ -44,25 +43,23 @@ struct TableCommit {
     table = fixed.core
     fixedRows = fixed.rows
     life = fixed.life
-    let count = table.cache.shards.reduce(0) { $0 + $1.withRows { $0.runningCount } }
-    // To grow, a list would take as much again.
-    new.reserveCapacity(max(0, min(count, fixed.rows)))
-    updated.reserveCapacity(max(0, count - max(0, fixed.rows)))
-    var rows: [ChangedRow] = []
-    for shard in table.cache.shards {
-      let count = shard.withRows { $0.runningCount }
+    let counts = table.cache.shards.map { $0.withRows { $0.runningCount } }
+    rows.reserveCapacity(counts.reduce(0, +))
+    var some: [ChangedRow] = []
+    for (shard, count) in zip(table.cache.shards, counts) {
       var start = 0
       while start < count {
         let end = min(start + 256, count)
-        rows.removeAll(keepingCapacity: true)
-        shard.withRows { $0.appendRunning(start..<end, to: &rows) }
+        some.removeAll(keepingCapacity: true)
+        shard.withRows { $0.appendRunning(start..<end, to: &some) }
         start = end
-        for row in rows {
-          switch (row.isDeleted, row.isNew) {
-          case (false, false): updated.append(row)
-          case (false, true): new.append(row)
-          case (true, false): deleted.append(row)
-          case (true, true): gone.append(row)
+        for row in some {
+          if !row.isDeleted {
+            rows.append(row)
+          } else if row.isNew {
+            gone.append(row)
+          } else {
+            deleted.append(row)
           }
         }
       }
@@ -72,27 +69,25 @@ struct TableCommit {
   }
 
   private mutating func sortNewRows() {
-    let storage = table.storage
-    func keyed(_ key: (ChangedRow) -> UInt64) -> [KeyedIndex] {
-      new.enumerated().map { KeyedIndex(key: key($0.element), index: UInt32($0.offset)) }
+    // Beside the rows, not within: they are met in random order.
+    var frequencies = [UInt32](repeating: 0, count: rows.count)
+    newByKey.reserveCapacity(rows.count { $0.isNew })
+    for (i, row) in rows.enumerated() where row.isNew {
+      frequencies[i] = UInt32(clamping: row.counts.frequency)
+      newByKey.append(KeyedIndex(key: table.storage.treeKey(row.key), index: UInt32(i)))
     }
-    // By key first; the second sort keeps that order among equal frequencies.
-    var byKey = keyed { storage.treeKey($0.key) }
-    radixSort(&byKey)
-    var order = byKey.map {
-      KeyedIndex(key: ~new[Int($0.index)].counts.frequency, index: $0.index)
+    radixSort(&newByKey)
+    // This sort keeps the order by key among equal frequencies.
+    var order = newByKey.map {
+      KeyedIndex(key: UInt64(UInt32.max - frequencies[Int($0.index)]), index: $0.index)
     }
     radixSort(&order)
-    new = order.map { new[Int($0.index)] }
-    var place = [UInt32](repeating: 0, count: new.count)
-    for (i, element) in order.enumerated() { place[Int(element.index)] = UInt32(i) }
-    newByKey = byKey.map { KeyedIndex(key: $0.key, index: place[Int($0.index)]) }
-    newByShard = place
+    new = order.map(\.index)
   }
 
   /// Whether there is nothing to take over.
   var isEmpty: Bool {
-    updated.isEmpty && deleted.isEmpty && new.isEmpty && gone.isEmpty && hasSeenNothing
+    rows.isEmpty && deleted.isEmpty && gone.isEmpty && hasSeenNothing
   }
 
   /// Whether no id without a row was seen, or trained a shared one.
@@ -122,13 +117,12 @@ struct TableCommit {
     // Numbers: holes first, then the end of the table.
     var holes = deleted.map(\.row)[...]
     var count = oldCount
-    var newNumbers: [UInt64] = []
-    newNumbers.reserveCapacity(new.count)
-    for _ in new {
+    var numbers = rows.map(\.row)
+    for i in new {
       if let hole = holes.popFirst() {
-        newNumbers.append(hole)
+        numbers[Int(i)] = hole
       } else {
-        newNumbers.append(count)
+        numbers[Int(i)] = count
         count += 1
       }
     }
@@ -136,17 +130,21 @@ struct TableCommit {
     // A hole that a new row takes loses its old frequency when it is overwritten.
     let lost = try frequency(of: holes, in: transaction)
     let moves = try movesInto(holes, from: count..<max(count, oldCount), in: transaction)
-    try insertIDs(newNumbers, in: transaction)
+    try insertIDs(numbers, in: transaction)
 
     record.rowCount = count
-    var edits = BlockEdits(self, generation: stamp.generation)
-    for move in moves { edits.moves.append((move.to, move.from)) }
-    for i in new.indices { edits.rows.append(new: i, number: newNumbers[i]) }
-    let moved = Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) })
-    for i in updated.indices {
-      let row = updated[i].row
-      edits.rows.append(updated: i, number: moved.isEmpty ? row : moved[row] ?? row)
+    if !moves.isEmpty {
+      let moved = Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) })
+      for i in numbers.indices where !rows[i].isNew {
+        numbers[i] = moved[numbers[i]] ?? numbers[i]
+      }
     }
+    var edits = BlockEdits(
+      storage: storage, cache: table.cache,
+      rows: NumberedRows(
+        rows, numbers: numbers, new: new, generation: stamp.generation, cache: table.cache,
+        layout: storage.layout),
+      moves: moves.map { ($0.to, $0.from) })
     let frequencyChange = try edits.write(
       oldCount: oldCount, newCount: count, in: transaction)
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
@@ -167,7 +165,7 @@ struct TableCommit {
     }
     if !isEmpty || eviction?.isChange == true { try recorder.finish(&record, in: transaction) }
     return Result(
-      record: record, newNumbers: newNumbers, moves: moves, changedBlocks: edits.changedBlocks,
+      record: record, numbers: numbers, moves: moves, changedBlocks: edits.changedBlocks,
       eviction: eviction)
   }
 
@@ -200,32 +198,26 @@ struct TableCommit {
 
   /// Lets the rows go, beside batches at work.
   func release(_ result: Result) {
-    let (new, newByShard) = (new, newByShard)
-    release(new.count) { k in
-      let i = Int(newByShard[k])
-      return (new[i], result.newNumbers[i])
-    }
+    release(rows, result.numbers)
     table.locations.note(self, result)
-    for rows in [updated, gone] { release(rows.count) { (rows[$0], rows[$0].row) } }
+    release(gone, gone.map(\.row))
     for shard in table.cache.shards { shard.withRows { $0.endCommit() } }
   }
 
   /// Lets rows go that come shard by shard, a few under each lock.
-  private func release(_ count: Int, _ row: (Int) -> (ChangedRow, number: UInt64)) {
+  private func release(_ rows: [ChangedRow], _ numbers: [UInt64]) {
     var k = 0
-    while k < count {
-      let first = row(k).0
-      table.cache.shards[Int(first.shard)].withRows { rows in
-        let end = min(k + 128, count)
-        while k < end {
-          let (next, number) = row(k)
-          guard next.shard == first.shard else { return }
+    while k < rows.count {
+      let number = rows[k].shard
+      table.cache.shards[Int(number)].withRows { shard in
+        let end = min(k + 128, rows.count)
+        while k < end, rows[k].shard == number {
           // Unsafe: asked for, not read.
-          if k + 8 < count {
-            let ahead = row(k + 8).0
+          if k + 16 < rows.count {
+            let ahead = rows[k + 16]
             ck_prefetch(table.cache.layout.header(Int(ahead.slot), ofFloats: ahead.memory))
           }
-          rows.markCommitted(next, number: number)
+          shard.markCommitted(rows[k], number: numbers[k])
           k += 1
         }
       }

@@ -122,10 +122,10 @@ final class RowLocations: Sendable {
     guard let numbers = numbers?.current else { return }
     for row in commit.deleted { numbers.move(row.hash, from: row.row, to: nil) }
     for move in result.moves { numbers.move(RowKey.hash(move.key), from: move.from, to: move.to) }
-    let new = commit.new
-    for i in new.indices {
-      if i + 8 < new.count { numbers.prefetch(new[i + 8].hash) }
-      numbers.store(new[i].hash, row: result.newNumbers[i])
+    let rows = commit.rows
+    for (i, row) in rows.enumerated() where row.isNew {
+      if i + 8 < rows.count { numbers.prefetch(rows[i + 8].hash) }
+      numbers.store(row.hash, row: result.numbers[i])
     }
   }
 

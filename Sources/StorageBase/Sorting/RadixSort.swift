@@ -17,6 +17,7 @@ package struct KeyedIndex: Sendable, Hashable {
 /// is as good.
 package func radixSort(_ elements: inout [KeyedIndex]) {
   let count = elements.count
+  if count < 2 { return }
   guard count > 256 else {
     // Indices rise within equal keys only if they did before; the standard sort is not stable.
     let order = elements.enumerated().sorted {
