@@ -1,3 +1,4 @@
+import StorageBase
 import Synchronization
 
 /// The bytes of memory that a database may use, for the rows that its tables cache, for the pages
@@ -9,6 +10,12 @@ import Synchronization
 /// (``bytesAhead``). A quarter is for row numbers and block addresses (``RowNumberCache``,
 /// ``BlockAddresses``): 5 or 6 bytes make a lookup that misses the cache several times as fast, where
 /// a cached row takes hundreds. A read-only database has nothing else.
+///
+/// Rows that wait for a commit may be more than fit: they *overflow* into a scratch file
+/// (``ScratchFile``), whose pages are the system's to write out and to take back, like those of the
+/// database. So a commit comes when rows are many enough to be worth it, and not as soon as memory
+/// is full: of rows that are changed at random, each costs a write of its block at a place of its
+/// own, however few or many they are, but those that change again until then cost only one.
 final class CacheBudget: Sendable {
   /// What the user set, in bytes.
   let total: Int
@@ -20,18 +27,35 @@ final class CacheBudget: Sendable {
   var bytesAhead: Int { max(1 << 20, min(32 << 20, commitLimit / 4)) }
   /// Bytes for row numbers and block addresses.
   let lookupLimit: Int
+  /// Bytes of cached rows beyond `limit` that may stand in the scratch file.
+  let overflowLimit: Int
   /// Where the memory of cached rows comes from.
   let regions = RegionPool()
+  /// Where that of rows comes from that overflow; nil where none do.
+  let scratch: ScratchFile?
+  /// Where that of copies comes from that a commit needs.
+  let copies: CopyMemory
   private let used = Atomic<Int>(0)
   private let lookups = Atomic<Int>(0)
   private let dirty = Atomic<Int>(0)
   private let commitSize = Atomic<Int>(0)
+  private let overflow = Atomic<Int>(0)
 
   /// - Parameters:
   ///   - bytes: what the user set.
   ///   - isReadOnly: whether no rows are cached, and no commits made.
-  init(bytes: Int, isReadOnly: Bool = false) {
+  ///   - scratchPath: where the scratch file may be made; nil for none.
+  ///   - scratchLimit: the bytes that it may take.
+  init(bytes: Int, isReadOnly: Bool = false, scratchPath: String? = nil, scratchLimit: Int = 0) {
     total = bytes
+    let scratch = scratchPath.flatMap { path in
+      isReadOnly || scratchLimit <= 0
+        ? nil : ScratchFile(path: path, regionBytes: min(2 << 20, scratchLimit / 16))
+    }
+    self.scratch = scratch
+    // An eighth is for copies.
+    overflowLimit = scratch == nil ? 0 : scratchLimit - scratchLimit / 8
+    copies = CopyMemory(scratch: scratch, limit: scratchLimit / 8)
     // Where there is hardly room for a batch, all of it is for batches.
     lookupLimit = isReadOnly ? bytes : bytes < 512 << 10 ? 0 : bytes / 4
     commitLimit = lookupLimit == 0 ? bytes / 2 : bytes / 4
@@ -53,8 +77,25 @@ final class CacheBudget: Sendable {
   /// Bytes that are left for them.
   var lookupRoom: Int { lookupLimit - lookupBytes }
 
+  /// Bytes of cached rows that stand in the scratch file.
+  var overflowBytes: Int { overflow.load(ordering: .relaxed) }
+
+  /// Bytes that rows may take before a commit must have written them, wherever they stand.
+  var roomForRows: Int {
+    guard let scratch, !scratch.isExhausted else { return limit + overflowBytes }
+    return limit + overflowLimit
+  }
+
   /// Takes `bytes` for cached rows, or returns false where they are not left.
   func reserve(_ bytes: Int) -> Bool { Self.take(bytes, from: used, limit: limit) }
+
+  /// Takes `bytes` of the scratch file for cached rows, or returns false where they are not left.
+  func reserveOverflow(_ bytes: Int) -> Bool {
+    Self.take(bytes, from: overflow, limit: overflowLimit)
+  }
+
+  /// Gives `bytes` of those back.
+  func releaseOverflow(_ bytes: Int) { overflow.subtract(bytes, ordering: .relaxed) }
 
   /// Gives `bytes` of cached rows back.
   func release(_ bytes: Int) { used.subtract(bytes, ordering: .relaxed) }

@@ -8,8 +8,7 @@ struct CacheLayout: Sendable {
   let hasBytes: Bool
   /// Rows in one slab, a power of two.
   let rowsPerSlabShift: Int
-  /// Bytes of memory that a commit needs for a row: its places in lists, and a copy should it change
-  /// before its turn.
+  /// Bytes of memory that a commit needs for a row: its places in lists.
   let commitBytes: Int
   /// Bytes of one row in a slab: header, floats, and for a byte-string id its place.
   let rowBytes: Int
@@ -39,7 +38,7 @@ struct CacheLayout: Sendable {
     rowFloats = dimension + slotCount
     self.hasBytes = hasBytes
     let headerBytes = MemoryLayout<RowHeader>.stride
-    commitBytes = 2 * MemoryLayout<ChangedRow>.stride + 64 + 4 * rowFloats
+    commitBytes = MemoryLayout<ChangedRow>.stride + 64
     rowBytes = headerBytes + 4 * rowFloats + (hasBytes ? StoredID.stride : 0)
     var shift = 3
     while shift < 12, rowBytes << (shift + 1) <= mostSlabBytes { shift += 1 }

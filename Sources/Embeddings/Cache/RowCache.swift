@@ -58,7 +58,8 @@ final class RowCache: Sendable {
     let context = ShardContext(
       layout: layout, budget: budget,
       slabs: SlabMemory(
-        slabBytes: layout.slabBytes, limit: budget.limit, pool: budget.regions),
+        slabBytes: layout.slabBytes, limit: budget.limit, pool: budget.regions,
+        scratch: budget.scratch),
       counts: counts, mostOnProbation: max(1, budget.limit / 4 / (layout.rowBytes << shardBits)))
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }

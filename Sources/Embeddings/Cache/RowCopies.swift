@@ -12,25 +12,29 @@ struct RowCopies: ~Copyable {
   }
 
   private let rowFloats: Int
+  private let rowsPerChunk: Int
+  private let budget: CacheBudget
   private var copies: [Copy] = []
-  private var chunks: [UnsafeMutablePointer<Float>] = []
+  private var chunks: [CopyMemory.Chunk] = []
   /// The numbers of copies by slot.
   private var index = RowIndex(bucketCount: 1)
 
-  private static let chunkRows = 64
-
-  init(rowFloats: Int) { self.rowFloats = rowFloats }
+  init(rowFloats: Int, budget: CacheBudget) {
+    self.rowFloats = rowFloats
+    self.budget = budget
+    rowsPerChunk = max(1, CopyMemory.chunkBytes / max(4, 4 * rowFloats))
+  }
 
   deinit {
-    for chunk in chunks { chunk.deallocate() }
+    for chunk in chunks { budget.copies.giveBack(chunk) }
     index.free()
   }
 
   var isEmpty: Bool { copies.isEmpty }
 
   private func floats(ofCopy number: Int) -> UnsafeMutablePointer<Float> {
-    let (chunk, place) = number.quotientAndRemainder(dividingBy: Self.chunkRows)
-    return chunks[chunk] + place * rowFloats
+    let (chunk, place) = number.quotientAndRemainder(dividingBy: rowsPerChunk)
+    return chunks[chunk].memory.assumingMemoryBound(to: Float.self) + place * rowFloats
   }
 
   /// Copies the row in `slot`, of which there is no copy yet.
@@ -38,8 +42,8 @@ struct RowCopies: ~Copyable {
     _ slot: Int, isDeleted: Bool, _ counts: RowCounts, floats: UnsafePointer<Float>
   ) {
     let number = copies.count
-    if number == chunks.count * Self.chunkRows {
-      chunks.append(.allocate(capacity: max(1, Self.chunkRows * rowFloats)))
+    if number == chunks.count * rowsPerChunk {
+      chunks.append(budget.copies.take(atLeast: 4 * rowFloats, overflows: budget.overflowBytes > 0))
     }
     self.floats(ofCopy: number).update(from: floats, count: rowFloats)
     copies.append(Copy(slot: slot, isDeleted: isDeleted, counts: counts))
@@ -72,9 +76,13 @@ struct RowCopies: ~Copyable {
     return (copy.isDeleted, copy.counts)
   }
 
-  /// Forgets the copies, but keeps the memory for the next ones.
+  /// Forgets the copies, but keeps memory for the next ones, unless it is much for the budget.
   mutating func removeAll() {
     guard !copies.isEmpty else { return }
+    if budget.copies.ownBytes > budget.commitLimit / 8 {
+      for chunk in chunks { budget.copies.giveBack(chunk) }
+      chunks = []
+    }
     copies.removeAll(keepingCapacity: true)
     let bucketCount = index.bucketCount
     index.free()

@@ -61,9 +61,9 @@ extension RowShard {
   /// is held and the budget is spent. The key must not be there yet.
   mutating func insert(_ key: RowKey, row: UInt64, _ counts: RowCounts) -> Int {
     var slot = takeFreeSlot()
-    if slot < 0, addSlab() { slot = takeFreeSlot() }
+    if slot < 0, addSlab() || isMostlyKept && addOverflowSlab() { slot = takeFreeSlot() }
     if slot < 0 {
-      guard evictOne() else { return -1 }
+      guard evictOne() || addOverflowSlab() else { return -1 }
       slot = takeFreeSlot()
     }
     if layout.hasBytes {
@@ -102,6 +102,10 @@ extension RowShard {
     let change = (row == RowHeader.noRow ? 0 : 1) - (old == RowHeader.noRow ? 0 : 1)
     if change != 0 { context.counts.addCached(change) }
   }
+
+  /// Whether few rows may be evicted: those that are used often would have to go, and to find others
+  /// the clock hand would pass many rows for each.
+  private var isMostlyKept: Bool { (heldCount + probationCount) * 4 > occupiedCount * 3 }
 
   /// Evicts the first row that nothing holds and that was not used since the clock hand last passed
   /// it: the usual approximation of least recently used, which costs a lookup one bit instead of a

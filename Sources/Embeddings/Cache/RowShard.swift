@@ -26,6 +26,10 @@ struct RowShard: ~Copyable {
   var slabs: UnsafeMutablePointer<UnsafeMutableRawPointer>
   var slabCount = 0
   private var slabCapacity = 4
+  /// Which of them stand in the scratch file.
+  private var overflowSlabs: [Int] = []
+  /// Bytes by which the index grew for them.
+  private var overflowIndexBytes = 0
 
   var index: RowIndex
 
@@ -67,8 +71,8 @@ struct RowShard: ~Copyable {
     layout = context.layout
     slabs = .allocate(capacity: slabCapacity)
     index = RowIndex(bucketCount: 1)
-    waitingCopies = RowCopies(rowFloats: context.layout.rowFloats)
-    runningCopies = RowCopies(rowFloats: context.layout.rowFloats)
+    waitingCopies = RowCopies(rowFloats: context.layout.rowFloats, budget: context.budget)
+    runningCopies = RowCopies(rowFloats: context.layout.rowFloats, budget: context.budget)
   }
 
   deinit {
@@ -112,18 +116,48 @@ struct RowShard: ~Copyable {
 
   /// Adds a slab of free slots, and room for them in the index; false where the budget is spent.
   mutating func addSlab() -> Bool {
+    let (buckets, growth) = indexGrowth()
+    guard context.budget.reserve(context.slabs.slabBytes + growth) else { return false }
+    addSlab(context.slabs.take(), bucketCount: buckets)
+    return true
+  }
+
+  /// Adds a slab in the scratch file; false where that has no room. What the index takes for its
+  /// rows is counted with all else that helps to find rows past the budget's own.
+  mutating func addOverflowSlab() -> Bool {
     let bytes = context.slabs.slabBytes
+    guard context.budget.reserveOverflow(bytes) else { return false }
+    let (buckets, growth) = indexGrowth()
+    guard growth == 0 || context.budget.reserveForLookups(growth) else {
+      context.budget.releaseOverflow(bytes)
+      return false
+    }
+    guard let slab = context.slabs.takeOverflow() else {
+      context.budget.releaseOverflow(bytes)
+      if growth > 0 { context.budget.releaseForLookups(growth) }
+      return false
+    }
+    overflowSlabs.append(slabCount)
+    overflowIndexBytes += growth
+    addSlab(slab, bucketCount: buckets)
+    return true
+  }
+
+  /// The buckets that the index needs for one more slab, and the bytes that they add.
+  private func indexGrowth() -> (bucketCount: Int, bytes: Int) {
     let slots = (slabCount + 1) << layout.rowsPerSlabShift
     var buckets = index.bucketCount
     while RowIndex.capacity(buckets) < slots { buckets = buckets + buckets / 3 + 1 }
-    let growth = RowIndex.bytes(buckets) - RowIndex.bytes(index.bucketCount)
-    guard context.budget.reserve(bytes + growth) else { return false }
-    if growth > 0 { rebuildIndex(bucketCount: buckets) }
+    return (buckets, RowIndex.bytes(buckets) - RowIndex.bytes(index.bucketCount))
+  }
+
+  private mutating func addSlab(_ slab: UnsafeMutableRawPointer, bucketCount: Int) {
+    if bucketCount > index.bucketCount { rebuildIndex(bucketCount: bucketCount) }
     if slabCount == slabCapacity { growSlabList() }
-    slabs[slabCount] = context.slabs.take()
+    slabs[slabCount] = slab
     slabCount += 1
+    let slots = slabCount << layout.rowsPerSlabShift
     for slot in (slots - layout.rowsPerSlab..<slots).reversed() { putFree(slot) }
-    return true
   }
 
   private mutating func growSlabList() {
@@ -166,9 +200,20 @@ struct RowShard: ~Copyable {
       if layout.hasBytes { releaseID(slot) }
       if header.row != RowHeader.noRow { context.counts.addCached(-1) }
     }
-    for number in 0..<slabCount { context.slabs.giveBack(slabs[number]) }
-    context.budget.release(slabCount * context.slabs.slabBytes)
-    context.budget.release(RowIndex.bytes(index.bucketCount) - RowIndex.bytes(1))
+    var overflow = overflowSlabs[...]
+    for number in 0..<slabCount {
+      if overflow.first == number {
+        overflow.removeFirst()
+        context.slabs.giveBackOverflow(slabs[number])
+      } else {
+        context.slabs.giveBack(slabs[number])
+      }
+    }
+    context.budget.release((slabCount - overflowSlabs.count) * context.slabs.slabBytes)
+    context.budget.releaseOverflow(overflowSlabs.count * context.slabs.slabBytes)
+    context.budget.release(
+      RowIndex.bytes(index.bucketCount) - RowIndex.bytes(1) - overflowIndexBytes)
+    context.budget.releaseForLookups(overflowIndexBytes)
     context.budget.addDirty(-dirty.slots.count * layout.rowBytes, commitBytes: -commitBytes)
   }
 
@@ -177,12 +222,14 @@ struct RowShard: ~Copyable {
     forgetProbation()
     freeSlabs()
     slabCount = 0
+    overflowSlabs = []
+    overflowIndexBytes = 0
     dirty.slots = []
     commitBytes = 0
     waiting.slots = []
-    waitingCopies = RowCopies(rowFloats: layout.rowFloats)
+    waitingCopies = RowCopies(rowFloats: layout.rowFloats, budget: context.budget)
     running.slots = []
-    runningCopies = RowCopies(rowFloats: layout.rowFloats)
+    runningCopies = RowCopies(rowFloats: layout.rowFloats, budget: context.budget)
     wide = [:]
     freeSlot = -1
     occupiedCount = 0

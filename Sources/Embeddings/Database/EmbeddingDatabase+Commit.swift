@@ -123,6 +123,7 @@ extension EmbeddingDatabase {
   /// waits for it: which batches a commit of the store's own holds does not depend on how fast the
   /// disk is, so that the same training gives the same rows the same numbers.
   private func commitIfDue(slack: Double) throws(EmbeddingError) {
+    if budget.copies.ownBytes > budget.commitLimit / 3 { _ = try waitForCommitUnderWay() }
     guard commitLoad > slack else { return }
     _ = try waitForCommitUnderWay()
     try commit(wait: false) { (state) in state.live }
@@ -136,12 +137,13 @@ extension EmbeddingDatabase {
     return true
   }
 
-  /// How much waits for a commit: 1 where changed rows fill a quarter of what there is for cached
-  /// rows, or half of what there is for a commit. As much again may come while one is written.
+  /// How much waits for a commit: 1 where changed rows fill a third of what there is for rows, or
+  /// their lists most of what there is for a commit. As many rows again may come while one is
+  /// written; their lists are made when their turn comes.
   private var commitLoad: Double {
     max(
-      Double(budget.dirtyBytes) / (Double(budget.limit) * 0.25),
-      Double(budget.commitBytes) / (Double(budget.commitLimit) * 0.5))
+      Double(budget.dirtyBytes) / (Double(budget.roomForRows) * 0.35),
+      Double(budget.commitBytes) / (Double(budget.commitLimit) * 0.6))
   }
 
   /// Commits by itself, between two batches.

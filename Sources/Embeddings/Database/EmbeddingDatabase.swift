@@ -28,6 +28,12 @@ public final class EmbeddingDatabase: Sendable {
     /// The default is 256 MiB. Pages of the memory map come on top; the system takes them back when it
     /// needs them.
     public var cacheBudget: Int
+    /// The bytes of disk that rows may take which were changed, wait for a commit, and find no room
+    /// in `cacheBudget`: a scratch file in the database's directory, without a name, that is gone
+    /// with the process. Its pages are mapped, and the system's to take back. It is used only where
+    /// training changes more between two commits than the budget holds; without it, or where the disk
+    /// has no room for it, the database commits by itself more often. Nil allows twice the budget.
+    public var scratchLimit: Int?
     /// What a commit promises; see ``Durability``.
     public var durability: Durability
     /// Whether nothing may be changed. The database must exist.
@@ -42,9 +48,10 @@ public final class EmbeddingDatabase: Sendable {
     /// Creates options.
     public init(
       cacheBudget: Int = 256 << 20, durability: Durability = .full, isReadOnly: Bool = false,
-      mapSize: Int? = nil, allowsUnsafeFileSystem: Bool = false
+      mapSize: Int? = nil, allowsUnsafeFileSystem: Bool = false, scratchLimit: Int? = nil
     ) {
       self.cacheBudget = cacheBudget
+      self.scratchLimit = scratchLimit
       self.durability = durability
       self.isReadOnly = isReadOnly
       self.mapSize = mapSize
@@ -113,8 +120,12 @@ public final class EmbeddingDatabase: Sendable {
     state = Mutex(
       State(record: record, live: record.point, fixed: record.point, openStep: record.point.step))
     // A cache below a few rows would be one that never holds a batch.
+    let bytes = max(options.cacheBudget, 128 << 10)
+    // Below some megabytes a commit is small whatever happens.
+    let scratchLimit = options.scratchLimit ?? (bytes < 8 << 20 ? 0 : 2 * bytes)
     budget = CacheBudget(
-      bytes: max(options.cacheBudget, 128 << 10), isReadOnly: options.isReadOnly)
+      bytes: bytes, isReadOnly: options.isReadOnly, scratchPath: path + "/scratch",
+      scratchLimit: scratchLimit)
   }
 
   private static func openMeta(

@@ -27,6 +27,8 @@ extension ModelRun {
     let budget = database.budget
     try #require(budget.usedBytes >= 0 && budget.usedBytes <= budget.limit)
     try #require(budget.dirtyBytes >= 0 && budget.commitBytes >= 0)
+    try #require(budget.overflowBytes >= 0 && budget.overflowBytes <= budget.overflowLimit)
+    if budget.overflowBytes > 0 { note("overflow") }
   }
 
   private func column(_ t: Int, _ ids: [EmbeddingID]) -> IDColumn {

@@ -51,11 +51,17 @@ final class ModelRun {
     /// Rows are on probation too; the budget is so large that none is forgotten, which the model does
     /// not know of.
     case onProbation
+    /// Every id gets a row; rows are large, and those that wait for a commit overflow.
+    case overflowing
   }
   let kind: Kind
 
   private var budgets: [Int] {
-    kind == .onProbation ? [32 << 20] : [128 << 10, 192 << 10, 1 << 20]
+    switch kind {
+    case .onProbation: [32 << 20]
+    case .overflowing: [512 << 10, 640 << 10]
+    default: [128 << 10, 192 << 10, 1 << 20]
+    }
   }
 
   init(seed: Int, _ kind: Kind = .allAdmitted) throws {
@@ -65,6 +71,7 @@ final class ModelRun {
     options = EmbeddingDatabase.Options(durability: .noSync, mapSize: 64 << 10)
     models = Self.makeModels(kind, &random)
     options.cacheBudget = budgets.randomElement(using: &random)!
+    if kind == .overflowing { options.scratchLimit = 1 << 20 }
     try open()
   }
 
@@ -83,6 +90,9 @@ final class ModelRun {
     }
     switch kind {
     case .allAdmitted: break
+    case .overflowing:
+      numbers.dimension = 48
+      words.dimension = 96
     case .counted:
       numbers.admission = .counter(threshold: 3)
       words.cutoff = 4

@@ -10,7 +10,7 @@ import Testing
 ///
 /// `EMBEDDING_SEED` repeats a run.
 @Suite struct ModelTests {
-  @Test(arguments: [ModelRun.Kind.allAdmitted, .counted, .onProbation])
+  @Test(arguments: [ModelRun.Kind.allAdmitted, .counted, .onProbation, .overflowing])
   func randomOperationsMatchADictionary(_ kind: ModelRun.Kind) throws {
     let operations = testSetting("EMBEDDING_OPERATIONS", default: 4_000)
     let seed = testSetting("EMBEDDING_SEED", default: 2026)

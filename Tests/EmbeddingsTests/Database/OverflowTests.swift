@@ -1,0 +1,94 @@
+import Glibc
+import StorageBase
+import TestSupport
+import Testing
+
+@testable import Embeddings
+
+/// Rows that wait for a commit and find no room in the budget stand in the scratch file.
+@Suite struct OverflowTests {
+  private let configuration = TableConfiguration(
+    dimension: 64, idType: .int64, seed: 5, optimizer: .adagrad(learningRate: 0.1))
+
+  private struct Outcome: Equatable {
+    var commits: UInt64 = 0
+    var mostOverflow = 0
+    /// The ids in the order of their row numbers.
+    var order: [Int64] = []
+  }
+
+  /// Trains 60 batches of ids, most of which come once, and compares all rows with the reference.
+  private func train(scratchLimit: Int, before: (String) throws -> Void = { _ in }) throws
+    -> Outcome
+  {
+    let scratch = Scratch()
+    let options = EmbeddingDatabase.Options(
+      cacheBudget: 1 << 20, durability: .noSync, scratchLimit: scratchLimit)
+    try EmbeddingDatabase(at: scratch.path, options: options).close()
+    try before(scratch.path)
+    let database = try EmbeddingDatabase(at: scratch.path, options: options)
+    let table = try database.table("t", configuration)
+    let generation = try database.statistics().generation
+    var reference = ReferenceTable(configuration)
+    var random = SeededGenerator(seed: 1)
+    var outcome = Outcome()
+    for step in 1...60 as ClosedRange<Int64> {
+      let ids = (0..<100).map { _ in Int64.random(in: 0..<4000, using: &random) }
+      let gradients = random.floats(100 * 64)
+      try table.update(IDColumn(ids), gradients: gradients, step: step)
+      reference.update(ids.map { .int64($0) }, gradients: gradients, step: step)
+      outcome.mostOverflow = max(outcome.mostOverflow, database.budget.overflowBytes)
+      #expect(database.budget.usedBytes <= database.budget.limit)
+      #expect(database.budget.lookupBytes <= database.budget.lookupLimit)
+    }
+    try database.waitForCommits()
+    let all = Array(0..<4000 as Range<Int64>)
+    let expected = reference.lookup(all.map { .int64($0) }, mode: .serving)
+    #expect(try table.lookup(IDColumn(all)) == expected)
+    try database.commit(step: 60)
+    outcome.commits = try database.statistics().generation - generation
+    try table.forEachBatch(ofAtMost: 1000, includingSlots: false) { (rows) in
+      outcome.order += rows.ids.int64s
+      return true
+    }
+    try database.close()
+    let reopened = try EmbeddingDatabase(at: scratch.path, options: options)
+    #expect(try reopened.table("t", configuration).lookup(IDColumn(all)) == expected)
+    try reopened.close()
+    return outcome
+  }
+
+  @Test func rowsThatOverflowAreCommittedLessOftenAndAreTheSame() throws {
+    let without = try train(scratchLimit: 0)
+    let with = try train(scratchLimit: 4 << 20)
+    #expect(without.mostOverflow == 0 && with.mostOverflow > 0)
+    #expect(with.commits < without.commits)
+    #expect(Set(with.order) == Set(without.order))
+  }
+
+  @Test func theSameTrainingGivesTheSameRowsTheSameNumbers() throws {
+    let first = try train(scratchLimit: 4 << 20)
+    let second = try train(scratchLimit: 4 << 20)
+    #expect(first.order == second.order && first.commits == second.commits)
+  }
+
+  @Test func withoutAScratchFileTheDatabaseCommitsMoreOften() throws {
+    // A directory stands where the file would be made.
+    let outcome = try train(scratchLimit: 4 << 20) { path in
+      #expect(mkdir(path + "/scratch", 0o777) == 0)
+    }
+    #expect(outcome.mostOverflow == 0 && outcome.commits > 2)
+  }
+
+  @Test func theScratchFileHasNoNameAndNothingIsLeftOfIt() throws {
+    let scratch = Scratch()
+    let database = try EmbeddingDatabase(
+      at: scratch.path, options: .init(cacheBudget: 1 << 20, scratchLimit: 4 << 20))
+    let table = try database.table("t", configuration)
+    try table.set(0..<1100, to: 1)
+    #expect(database.budget.overflowBytes > 0)
+    #expect(access(scratch.path + "/scratch", F_OK) != 0)
+    try database.dropTable("t")
+    #expect(database.budget.overflowBytes == 0 && database.budget.usedBytes == 0)
+  }
+}
