@@ -53,8 +53,10 @@ def budget(threads, workloads):
         yield Case(
             "w3", count, ours={"wait-for-commits": True},
             only=["embeddingstore", "rocksdb-wal", "lmdb"])
-        yield Case(
-            "w3", count, ours={"budget": W3_STATE_BYTES // 10}, only=["embeddingstore"])
+        for scratch in [0, W3_STATE_BYTES // 5]:
+            yield Case(
+                "w3", count, ours={"budget": W3_STATE_BYTES // 10, "scratch": scratch},
+                only=["embeddingstore"])
 
 
 def memory(threads, workloads, rows=5_000_000):

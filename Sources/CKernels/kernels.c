@@ -75,7 +75,8 @@ struct ck_corrections {
 /// this has to be fast.
 CK_INLINE float ck_adam_alpha(struct ck_corrections *c, float lr, uint32_t t) {
   if (t == c->t) return c->alpha;
-  for (; t >> c->known; c->known++) {
+  // A slot from a file may hold any 32 bits.
+  for (; c->known < 32 && t >> c->known; c->known++) {
     const uint32_t last = c->known - 1;
     c->squares1[c->known] = c->squares1[last] * c->squares1[last];
     c->squares2[c->known] = c->squares2[last] * c->squares2[last];
@@ -89,7 +90,7 @@ CK_INLINE float ck_adam_alpha(struct ck_corrections *c, float lr, uint32_t t) {
   return c->alpha = (float)(lr * __builtin_elementwise_sqrt(1 - power2) / (1 - power1));
 }
 
-/// A divisor of many floats, `y`: see ck_quotient_of in kernels.inc.
+/// A divisor of many floats, `y`: see CK_NAME(quotient) in optimizers.inc.
 struct ck_divisor {
   float y, inverse, rest;
   double inverse_in_double;

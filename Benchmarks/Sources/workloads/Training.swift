@@ -48,7 +48,8 @@ struct Training {
     if options.cold { try takeFirst(first, keys: Keys(keys), at: path) }
     // Rows, and the pages of the commits, as many as this workload needs at its usual size.
     let distinctBytes = min(stream.rows, ids.count / 6) * options.dimension * 8 * 2
-    let database = try EmbeddingDatabase(at: path, options: .init(cacheBudget: budget))
+    let database = try EmbeddingDatabase(
+      at: path, options: .init(cacheBudget: budget, scratchLimit: options.scratch))
     if !options.cold { try writeOnce(min(2 * distinctBytes, 4 << 30), to: database) }
 
     let table = try database.table(

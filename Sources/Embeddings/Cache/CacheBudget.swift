@@ -11,8 +11,8 @@ import Synchronization
 /// ``BlockAddresses``): 5 or 6 bytes make a lookup that misses the cache several times as fast, where
 /// a cached row takes hundreds. A read-only database has nothing else.
 ///
-/// Rows that wait for a commit may be more than fit: they *overflow* into a scratch file
-/// (``ScratchFile``), whose pages are the system's to write out and to take back, like those of the
+/// Rows that wait for a commit may be more than fit: where the user allows it, they *overflow* into a
+/// scratch file (``ScratchFile``), whose pages are the system's to write out and to take back, like those of the
 /// database. So a commit comes when rows are many enough to be worth it, and not as soon as memory
 /// is full: of rows that are changed at random, each costs a write of its block at a place of its
 /// own, however few or many they are, but those that change again until then cost only one.
@@ -40,17 +40,19 @@ final class CacheBudget: Sendable {
   private let dirty = Atomic<Int>(0)
   private let commitSize = Atomic<Int>(0)
   private let overflow = Atomic<Int>(0)
+  private let isRefused = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - bytes: what the user set.
   ///   - isReadOnly: whether no rows are cached, and no commits made.
-  ///   - scratchPath: where the scratch file may be made; nil for none.
+  ///   - scratchDirectory: where the scratch file may be made; nil for none.
   ///   - scratchLimit: the bytes that it may take.
-  init(bytes: Int, isReadOnly: Bool = false, scratchPath: String? = nil, scratchLimit: Int = 0) {
+  init(bytes: Int, isReadOnly: Bool = false, scratchDirectory: String? = nil, scratchLimit: Int = 0)
+  {
     total = bytes
-    let scratch = scratchPath.flatMap { path in
+    let scratch = scratchDirectory.flatMap { directory in
       isReadOnly || scratchLimit <= 0
-        ? nil : ScratchFile(path: path, regionBytes: min(2 << 20, scratchLimit / 16))
+        ? nil : ScratchFile(in: directory, regionBytes: min(2 << 20, scratchLimit / 16))
     }
     self.scratch = scratch
     // An eighth is for copies.
@@ -82,7 +84,9 @@ final class CacheBudget: Sendable {
 
   /// Bytes that rows may take before a commit must have written them, wherever they stand.
   var roomForRows: Int {
-    guard let scratch, !scratch.isExhausted else { return limit + overflowBytes }
+    guard let scratch, !scratch.isExhausted, !isRefused.load(ordering: .relaxed) else {
+      return limit + overflowBytes
+    }
     return limit + overflowLimit
   }
 
@@ -93,6 +97,9 @@ final class CacheBudget: Sendable {
   func reserveOverflow(_ bytes: Int) -> Bool {
     Self.take(bytes, from: overflow, limit: overflowLimit)
   }
+
+  /// Notes that a row could not overflow though the file has room: what it needs in memory has none.
+  func noteRefusedOverflow() { isRefused.store(true, ordering: .relaxed) }
 
   /// Gives `bytes` of those back.
   func releaseOverflow(_ bytes: Int) { overflow.subtract(bytes, ordering: .relaxed) }

@@ -6,7 +6,7 @@ struct ChangedRow {
   /// The number in the last commit, or `RowHeader.noRow`.
   let row: UInt64
   let counts: RowCounts
-  /// The row's memory, to be brought close ahead of its turn. What it holds may have changed.
+  /// Where the row's floats stand, which may have changed since (``RowCache/withRunningFloats(_:_:)``).
   let memory: UnsafeRawPointer
   let slot: UInt32
   let shard: UInt16

@@ -19,10 +19,12 @@ final class CopyMemory: Sendable {
     var idle: [Chunk] = []
     /// What is left of the last region of the scratch file.
     var rest: [Chunk] = []
-    var regionCount = 0
+    /// The regions that they are cut out of.
+    var regions: [Chunk] = []
+    var regionCount: Int { regions.count }
   }
 
-  static let chunkBytes = 32 << 10
+  static let chunkBytes = 8 << 10
   private let scratch: ScratchFile?
   private let limit: Int
   private let state = Mutex(State())
@@ -59,7 +61,8 @@ final class CopyMemory: Sendable {
     if state.rest.isEmpty, (state.regionCount + 1) * scratch.regionBytes <= limit,
       let region = scratch.take()
     {
-      state.regionCount += 1
+      state.regions.append(
+        Chunk(memory: region, byteCount: scratch.regionBytes, isScratch: true))
       for offset in stride(
         from: 0, through: scratch.regionBytes - Self.chunkBytes, by: Self.chunkBytes)
       {
@@ -68,6 +71,18 @@ final class CopyMemory: Sendable {
       }
     }
     return state.rest.popLast()
+  }
+
+  /// Gives what stands in the scratch file back to it, if nobody has any of it.
+  func removeAll() {
+    state.withLock { state in
+      let chunksPerRegion = (scratch?.regionBytes ?? 0) / Self.chunkBytes
+      guard state.idle.count + state.rest.count == state.regionCount * chunksPerRegion else {
+        return
+      }
+      for region in state.regions { scratch?.giveBack(region.memory) }
+      state = State()
+    }
   }
 
   /// Takes a chunk back.

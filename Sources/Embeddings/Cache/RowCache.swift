@@ -7,7 +7,8 @@ import Synchronization
 /// for all of its rows there.
 final class RowCache: Sendable {
   final class Shard: @unchecked Sendable {
-    // Unchecked: `rows` is only touched under `lock`. A `Mutex<RowShard>` would say so by itself,
+    // Unchecked: `rows` is only touched under `lock`, but for what a commit reads and then checks
+    // (`withRunningFloats`). A `Mutex<RowShard>` would say so by itself,
     // but refuses bodies that work with the memory of the calling batch as well. Behind a pointer,
     // since a commit takes the lock for each row, and checks of exclusive access cost it as much again.
     private let lock = Mutex(())
@@ -53,7 +54,8 @@ final class RowCache: Sendable {
     // A slab is about a 64th of a shard's share.
     layout = CacheLayout(
       dimension: block.dimension, slotCount: block.slotCount, hasBytes: idType == .bytes,
-      mostSlabBytes: budget.limit >> (shardBits + 6))
+      mostSlabBytes: min(
+        budget.limit >> (shardBits + 6), budget.scratch.map(\.regionBytes) ?? .max))
     shardShift = UInt64(64 - shardBits)
     let context = ShardContext(
       layout: layout, budget: budget,

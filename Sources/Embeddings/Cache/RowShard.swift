@@ -130,10 +130,12 @@ struct RowShard: ~Copyable {
     let (buckets, growth) = indexGrowth()
     guard growth == 0 || context.budget.reserveForLookups(growth) else {
       context.budget.releaseOverflow(bytes)
+      context.budget.noteRefusedOverflow()
       return false
     }
     guard let slab = context.slabs.takeOverflow() else {
       context.budget.releaseOverflow(bytes)
+      context.budget.noteRefusedOverflow()
       if growth > 0 { context.budget.releaseForLookups(growth) }
       return false
     }
@@ -194,6 +196,8 @@ struct RowShard: ~Copyable {
 
   /// Gives the slabs and ids back.
   private func freeSlabs() {
+    // A forked child cannot reach slabs in the scratch file: its copy of the rest is left as it is.
+    if !overflowSlabs.isEmpty, context.budget.scratch?.isOwn == false { return }
     for slot in 0..<slabCount << layout.rowsPerSlabShift {
       let header = header(slot).pointee
       guard header.flags.contains(.occupied) else { continue }

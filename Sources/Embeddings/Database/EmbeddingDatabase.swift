@@ -19,7 +19,8 @@ import Synchronization
 ///
 /// **Processes.** One process writes; any number of others, opened read-only, see its commits.
 /// **Threads.** All calls may come from any number of threads. **Directory.** `data.mdb` and
-/// `lock.mdb` of LMDB, and `writer.lock`.
+/// `lock.mdb` of LMDB, and `writer.lock`; while it is compacted or rows overflow
+/// (``Options/scratchLimit``), a file of a moment beside them.
 public final class EmbeddingDatabase: Sendable {
   /// How a database is opened.
   public struct Options: Sendable {
@@ -28,12 +29,14 @@ public final class EmbeddingDatabase: Sendable {
     /// The default is 256 MiB. Pages of the memory map come on top; the system takes them back when it
     /// needs them.
     public var cacheBudget: Int
-    /// The bytes of disk that rows may take which were changed, wait for a commit, and find no room
-    /// in `cacheBudget`: a scratch file in the database's directory, without a name, that is gone
-    /// with the process. Its pages are mapped, and the system's to take back. It is used only where
-    /// training changes more between two commits than the budget holds; without it, or where the disk
-    /// has no room for it, the database commits by itself more often. Nil allows twice the budget.
-    public var scratchLimit: Int?
+    /// About how many bytes of disk rows may take that were changed, wait for a commit, and find no
+    /// room in `cacheBudget`: a scratch file in the database's directory, without a name, that is gone
+    /// with the process. Its pages are mapped, and the system's to take back.
+    ///
+    /// It helps where training changes more between two commits than the budget holds; twice the
+    /// budget is a good size. With 0, the default, there is none: the database then commits by itself
+    /// more often, and so it does where the disk has little room left.
+    public var scratchLimit: Int
     /// What a commit promises; see ``Durability``.
     public var durability: Durability
     /// Whether nothing may be changed. The database must exist.
@@ -48,7 +51,7 @@ public final class EmbeddingDatabase: Sendable {
     /// Creates options.
     public init(
       cacheBudget: Int = 256 << 20, durability: Durability = .full, isReadOnly: Bool = false,
-      mapSize: Int? = nil, allowsUnsafeFileSystem: Bool = false, scratchLimit: Int? = nil
+      mapSize: Int? = nil, allowsUnsafeFileSystem: Bool = false, scratchLimit: Int = 0
     ) {
       self.cacheBudget = cacheBudget
       self.scratchLimit = scratchLimit
@@ -104,6 +107,10 @@ public final class EmbeddingDatabase: Sendable {
       throw EmbeddingError(
         .invalidArgument, "The cache budget is \(options.cacheBudget) bytes.")
     }
+    guard options.scratchLimit >= 0 else {
+      throw EmbeddingError(
+        .invalidArgument, "The limit of the scratch file is \(options.scratchLimit) bytes.")
+    }
     self.path = path
     isReadOnly = options.isReadOnly
     var environmentOptions = Environment.Options()
@@ -121,11 +128,9 @@ public final class EmbeddingDatabase: Sendable {
       State(record: record, live: record.point, fixed: record.point, openStep: record.point.step))
     // A cache below a few rows would be one that never holds a batch.
     let bytes = max(options.cacheBudget, 128 << 10)
-    // Below some megabytes a commit is small whatever happens.
-    let scratchLimit = options.scratchLimit ?? (bytes < 8 << 20 ? 0 : 2 * bytes)
     budget = CacheBudget(
-      bytes: bytes, isReadOnly: options.isReadOnly, scratchPath: path + "/scratch",
-      scratchLimit: scratchLimit)
+      bytes: bytes, isReadOnly: options.isReadOnly, scratchDirectory: path,
+      scratchLimit: options.scratchLimit)
   }
 
   private static func openMeta(
@@ -191,6 +196,7 @@ public final class EmbeddingDatabase: Sendable {
   /// - Throws: the error of a commit behind the loop that failed, and that nobody was told. The
   ///   database is closed all the same.
   public func close() throws(EmbeddingError) {
+    if budget.scratch != nil { try environment.checkProcess() }
     let failure = finishCommits()
     try alone { () throws(EmbeddingError) in
       let wasClosed = state.withLock { state in
@@ -199,6 +205,8 @@ public final class EmbeddingDatabase: Sendable {
       }
       if wasClosed { return }
       for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
+      budget.copies.removeAll()
+      budget.scratch?.close()
       try environment.close()
       writerLock?.release()
     }
@@ -206,6 +214,8 @@ public final class EmbeddingDatabase: Sendable {
   }
 
   func checkOpen() throws(EmbeddingError) {
+    // Rows in a scratch file are the parent's as well, after a fork.
+    if budget.scratch != nil { try environment.checkProcess() }
     guard !state.withLock({ $0.isClosed }) else {
       throw EmbeddingError(.closed, "The database \(path) was closed.")
     }

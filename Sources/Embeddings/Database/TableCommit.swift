@@ -22,7 +22,7 @@ struct TableCommit {
   }
 
   let table: TableCore
-  /// The rows that are changed or new, in the order of shards and of memory.
+  /// The rows that are changed or new, shard by shard, in the order in which they changed.
   private(set) var rows: [ChangedRow] = []
   /// By row number.
   private(set) var deleted: [ChangedRow] = []

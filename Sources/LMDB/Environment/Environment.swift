@@ -84,7 +84,7 @@ package final class Environment: @unchecked Sendable {
   }
 
   /// Refuses an environment that was carried over a fork.
-  func checkProcess() throws(EmbeddingError) {
+  package func checkProcess() throws(EmbeddingError) {
     guard getpid() == process else {
       throw EmbeddingError(
         .forked,

@@ -13,7 +13,8 @@ import Synchronization
 ///
 /// For what is too much to keep and soon done with. Nothing of it survives the process, and nothing
 /// is ever synced. Regions have their room on the disk before they are used, since the system would
-/// end the process (SIGBUS) that writes to a page for which there is none.
+/// end the process (SIGBUS) that writes to a page for which there is none; and they leave as much room
+/// as they take, for what they hold is to be written elsewhere. A forked child has none of it.
 package final class ScratchFile: Sendable {
   private struct Region: @unchecked Sendable {
     // Unchecked: memory without an owner, which the lock hands out.
@@ -26,38 +27,63 @@ package final class ScratchFile: Sendable {
     var end = 0
     var regions: [Region] = []
     var idle: [Region] = []
-    /// Whether there is no room, or no file to be had.
+    /// Whether there was no room when one was asked for last.
     var isExhausted = false
   }
 
   /// Bytes of a region, whole pages.
   package let regionBytes: Int
-  private let path: String
-  private let state = Mutex(State())
+  private let process = getpid()
+  private let state: Mutex<State>
 
-  /// Nothing happens before the first region is taken.
+  /// Makes an empty file, which at once loses its name. Where that fails there are no regions.
   ///
   /// - Parameters:
-  ///   - path: where the file is made, and at once loses its name; what stands there is overwritten.
+  ///   - directory: where the file is made.
   ///   - regionBytes: bytes of a region, rounded up to whole pages.
-  package init(path: String, regionBytes: Int) {
-    self.path = path
+  package init(in directory: String, regionBytes: Int) {
+    // A name that nobody else has taken, or none: nothing that stands there is touched.
+    let path = "\(directory)/scratch-\(getpid())"
+    var state = State()
+    state.descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    if state.descriptor >= 0 { unlink(path) } else { state.isExhausted = true }
+    self.state = Mutex(state)
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     self.regionBytes = max(1, (regionBytes + page - 1) / page) * page
   }
 
-  deinit {
+  deinit { state.withLock { free(&$0) } }
+
+  /// Gives the room back to the disk, if nobody has a region any more.
+  package func close() {
     state.withLock { state in
-      for region in state.regions { munmap(region.memory, regionBytes) }
-      if state.descriptor >= 0 { _ = close(state.descriptor) }
+      guard state.idle.count == state.regions.count else { return }
+      free(&state)
+      state.isExhausted = true
     }
   }
+
+  private func free(_ state: inout State) {
+    // They are not mapped in a forked child.
+    if isOwn { for region in state.regions { munmap(region.memory, regionBytes) } }
+    #if canImport(Glibc)
+      if state.descriptor >= 0 { _ = Glibc.close(state.descriptor) }
+    #elseif canImport(Musl)
+      if state.descriptor >= 0 { _ = Musl.close(state.descriptor) }
+    #elseif canImport(Darwin)
+      if state.descriptor >= 0 { _ = Darwin.close(state.descriptor) }
+    #endif
+    state = State()
+  }
+
+  /// Whether this is the process that made the file; its forked children must not touch regions.
+  package var isOwn: Bool { getpid() == process }
 
   /// Whether there may be regions yet.
   package var isExhausted: Bool { state.withLock { $0.isExhausted } }
 
   /// A region, whose contents are undefined; nil where the disk has no room for it, and from then on
-  /// until one is given back.
+  /// until one was given back.
   package func take() -> UnsafeMutableRawPointer? {
     let taken = state.withLock { state -> Region? in
       if let region = state.idle.popLast() { return region }
@@ -72,24 +98,36 @@ package final class ScratchFile: Sendable {
   /// Takes a region back.
   package func giveBack(_ memory: UnsafeMutableRawPointer) {
     let region = Region(memory: memory)
-    state.withLock { $0.idle.append(region) }
+    state.withLock {
+      $0.idle.append(region)
+      $0.isExhausted = false
+    }
   }
 
   private func map(_ state: inout State) -> Region? {
-    if state.descriptor < 0 {
-      state.descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-      guard state.descriptor >= 0 else { return nil }
-      unlink(path)
-    }
-    guard posix_fallocate(state.descriptor, off_t(state.end), off_t(regionBytes)) == 0 else {
-      return nil
-    }
+    guard state.descriptor >= 0, leavesRoom(state) else { return nil }
+    var error: Int32
+    repeat {
+      error = posix_fallocate(state.descriptor, off_t(state.end), off_t(regionBytes))
+    } while error == EINTR
+    guard error == 0 else { return nil }
     let memory = mmap(
       nil, regionBytes, PROT_READ | PROT_WRITE, MAP_SHARED, state.descriptor, off_t(state.end))
     guard let memory, memory != MAP_FAILED else { return nil }
     state.end += regionBytes
+    #if os(Linux)
+      madvise(memory, regionBytes, MADV_DONTFORK)
+    #endif
     let region = Region(memory: memory)
     state.regions.append(region)
     return region
+  }
+
+  /// Whether the disk will have as much room left as the file then takes.
+  private func leavesRoom(_ state: State) -> Bool {
+    var status = statvfs()
+    guard fstatvfs(state.descriptor, &status) == 0 else { return false }
+    let free = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return free.overflow || free.partialValue >= UInt64(state.end + 2 * regionBytes)
   }
 }

@@ -75,7 +75,7 @@ import Testing
   @Test func withoutAScratchFileTheDatabaseCommitsMoreOften() throws {
     // A directory stands where the file would be made.
     let outcome = try train(scratchLimit: 4 << 20) { path in
-      #expect(mkdir(path + "/scratch", 0o777) == 0)
+      #expect(mkdir(path + "/scratch-\(getpid())", 0o777) == 0)
     }
     #expect(outcome.mostOverflow == 0 && outcome.commits > 2)
   }
@@ -87,7 +87,7 @@ import Testing
     let table = try database.table("t", configuration)
     try table.set(0..<1100, to: 1)
     #expect(database.budget.overflowBytes > 0)
-    #expect(access(scratch.path + "/scratch", F_OK) != 0)
+    #expect(access(scratch.path + "/scratch-\(getpid())", F_OK) != 0)
     try database.dropTable("t")
     #expect(database.budget.overflowBytes == 0 && database.budget.usedBytes == 0)
   }
