@@ -11,7 +11,8 @@ extension EmbeddingTable {
     _ ids: UnsafeIDs, into output: UnsafeMutablePointer<Float>
   ) throws(EmbeddingError) -> Bool {
     if !database.isReadOnly {
-      guard ids.count >= CacheAdvice.leastBatch, cache.counts.areAllCommitted,
+      // A cache that can grow is to be filled: who gave it the room wants rows there.
+      guard ids.count >= CacheAdvice.leastBatch, cache.counts.areAllCommitted, !cache.canGrow,
         core.cacheAdvice.takeBatchWithout()
       else { return false }
     }

@@ -102,6 +102,18 @@ import Testing
     try database.waitForCommits()
   }
 
+  @Test func aCacheWithRoomIsFilledWhateverTheAdvice() throws {
+    let path = scratch.path
+    do { try table().database.close() }
+    let database = try EmbeddingDatabase(at: path, options: .init(cacheBudget: 64 << 20))
+    let table = try database.table("rows", configuration)
+    for start in stride(from: 1, to: 20_000, by: 500) as StrideTo<Int64> {
+      try check(table, Array(start..<start + 500), { Float($0) }, "from \(start)")
+    }
+    #expect(table.cache.rowCount == 20_000)
+    try database.close()
+  }
+
   @Test func rowNumbersAreFilledOnceManyWereLookedFor() throws {
     let path = scratch.path
     do { try table().database.close() }
