@@ -108,6 +108,7 @@ import Testing
     let database = try EmbeddingDatabase(at: path, options: .init(cacheBudget: 64 << 20))
     let table = try database.table("rows", configuration)
     for start in stride(from: 1, to: 20_000, by: 500) as StrideTo<Int64> {
+      adviseAgainstCache(table)
       try check(table, Array(start..<start + 500), { Float($0) }, "from \(start)")
     }
     #expect(table.cache.rowCount == 20_000)
