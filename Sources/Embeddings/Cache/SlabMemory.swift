@@ -18,13 +18,51 @@ final class SlabMemory: Sendable {
     var restCount = 0
     /// Slabs that are in use.
     var live = 0
+
+    /// A slab; nil where all of the regions are in use and there is no new one.
+    mutating func take(
+      _ slabBytes: Int, regionBytes: Int, newRegion: () -> UnsafeMutableRawPointer?
+    ) -> Taken? {
+      if let slab = free.popLast() {
+        live += 1
+        return Taken(slab: slab)
+      }
+      if restCount == 0 {
+        guard let region = newRegion() else { return nil }
+        regions.append(region)
+        rest = region
+        restCount = regionBytes / slabBytes
+      }
+      let slab = rest.unsafelyUnwrapped
+      rest = slab + slabBytes
+      restCount -= 1
+      live += 1
+      return Taken(slab: slab)
+    }
+
+    /// Takes a slab back, and after the last one frees the regions.
+    mutating func giveBack(_ slab: Taken, freeRegion: (UnsafeMutableRawPointer) -> Void) {
+      live -= 1
+      free.append(slab.slab)
+      if live == 0 { removeAll(freeRegion) }
+    }
+
+    mutating func removeAll(_ freeRegion: (UnsafeMutableRawPointer) -> Void) {
+      for region in regions { freeRegion(region) }
+      self = Source()
+    }
+  }
+
+  private struct Taken: @unchecked Sendable {
+    // Unchecked: on its way to the shard that asked for it, or back.
+    let slab: UnsafeMutableRawPointer
   }
 
   /// Bytes of a slab, a multiple of a cache line.
   let slabBytes: Int
   private let regionBytes: Int
   private let pool: RegionPool?
-  private let state = Mutex(Source())
+  private let memory = Mutex(Source())
   /// Slabs of rows that overflow, and the file that they stand in.
   private let overflow = Mutex(Source())
   private let scratch: ScratchFile?
@@ -44,32 +82,8 @@ final class SlabMemory: Sendable {
   }
 
   deinit {
-    state.withLock { freeRegions(&$0) }
-    overflow.withLock { freeOverflow(&$0) }
-  }
-
-  /// Memory for a slab, aligned to a cache line.
-  func take() -> UnsafeMutableRawPointer {
-    let taken = state.withLock { state -> Taken in
-      state.live += 1
-      if let slab = state.free.popLast() { return Taken(slab: slab) }
-      if state.restCount == 0 {
-        let region = newRegion()
-        state.regions.append(region)
-        state.rest = region
-        state.restCount = regionBytes / slabBytes
-      }
-      let slab = state.rest.unsafelyUnwrapped
-      state.rest = slab + slabBytes
-      state.restCount -= 1
-      return Taken(slab: slab)
-    }
-    return taken.slab
-  }
-
-  private struct Taken: @unchecked Sendable {
-    // Unchecked: on its way to the shard that asked for it.
-    let slab: UnsafeMutableRawPointer
+    memory.withLock { $0.removeAll(freeRegion) }
+    overflow.withLock { $0.removeAll { region in scratch?.giveBack(region) } }
   }
 
   private func newRegion() -> UnsafeMutableRawPointer {
@@ -77,44 +91,30 @@ final class SlabMemory: Sendable {
     return .allocate(byteCount: regionBytes, alignment: 64)
   }
 
+  private func freeRegion(_ region: UnsafeMutableRawPointer) {
+    if let pool { pool.giveBack(region) } else { region.deallocate() }
+  }
+
+  /// Memory for a slab, aligned to a cache line.
+  func take() -> UnsafeMutableRawPointer {
+    let taken = memory.withLock {
+      $0.take(slabBytes, regionBytes: regionBytes, newRegion: newRegion)
+    }
+    // There is always memory, or the process ends.
+    return taken.unsafelyUnwrapped.slab
+  }
+
   /// Takes a slab back.
   func giveBack(_ slab: UnsafeMutableRawPointer) {
     let taken = Taken(slab: slab)
-    state.withLock { state in
-      state.live -= 1
-      state.free.append(taken.slab)
-      if state.live == 0 { freeRegions(&state) }
-    }
+    memory.withLock { $0.giveBack(taken, freeRegion: freeRegion) }
   }
-
-  private func freeRegions(_ state: inout Source) {
-    for region in state.regions {
-      if let pool { pool.giveBack(region) } else { region.deallocate() }
-    }
-    state = Source()
-  }
-
-  // MARK: Overflow
 
   /// Memory for a slab in the scratch file; nil where there is no room.
   func takeOverflow() -> UnsafeMutableRawPointer? {
     guard let scratch else { return nil }
-    let taken = overflow.withLock { state -> Taken? in
-      if let slab = state.free.popLast() {
-        state.live += 1
-        return Taken(slab: slab)
-      }
-      if state.restCount == 0 {
-        guard let region = scratch.take() else { return nil }
-        state.regions.append(region)
-        state.rest = region
-        state.restCount = scratch.regionBytes / slabBytes
-      }
-      let slab = state.rest.unsafelyUnwrapped
-      state.rest = slab + slabBytes
-      state.restCount -= 1
-      state.live += 1
-      return Taken(slab: slab)
+    let taken = overflow.withLock {
+      $0.take(slabBytes, regionBytes: scratch.regionBytes, newRegion: scratch.take)
     }
     return taken?.slab
   }
@@ -122,15 +122,6 @@ final class SlabMemory: Sendable {
   /// Takes such a slab back.
   func giveBackOverflow(_ slab: UnsafeMutableRawPointer) {
     let taken = Taken(slab: slab)
-    overflow.withLock { state in
-      state.live -= 1
-      state.free.append(taken.slab)
-      if state.live == 0 { freeOverflow(&state) }
-    }
-  }
-
-  private func freeOverflow(_ state: inout Source) {
-    for region in state.regions { scratch?.giveBack(region) }
-    state = Source()
+    overflow.withLock { $0.giveBack(taken) { region in scratch?.giveBack(region) } }
   }
 }
