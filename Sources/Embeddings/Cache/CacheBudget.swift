@@ -12,10 +12,10 @@ import Synchronization
 /// a cached row takes hundreds. A read-only database has nothing else.
 ///
 /// Rows that wait for a commit may be more than fit: where the user allows it, they *overflow* into a
-/// scratch file (``ScratchFile``), whose pages are the system's to write out and to take back, like those of the
-/// database. So a commit comes when rows are many enough to be worth it, and not as soon as memory
-/// is full: of rows that are changed at random, each costs a write of its block at a place of its
-/// own, however few or many they are, but those that change again until then cost only one.
+/// scratch file (``ScratchFile``), whose pages are the system's to write out and to take back, like
+/// those of the database. So a commit comes when rows are many enough to be worth it, and not as soon
+/// as memory is full: of rows that are changed at random, each costs a write of its block at a place
+/// of its own, however few or many they are, but those that change again until then cost only one.
 final class CacheBudget: Sendable {
   /// What the user set, in bytes.
   let total: Int

@@ -6,7 +6,8 @@ struct ChangedRow {
   /// The number in the last commit, or `RowHeader.noRow`.
   let row: UInt64
   let counts: RowCounts
-  /// Where the row's floats stand, which may have changed since (``RowCache/withRunningFloats(_:_:)``).
+  /// Where the row's floats stand, which may have changed since
+  /// (``RowCache/withRunningFloats(_:_:)``).
   let memory: UnsafeRawPointer
   let slot: UInt32
   let shard: UInt16

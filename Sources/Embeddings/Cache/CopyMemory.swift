@@ -21,7 +21,6 @@ final class CopyMemory: Sendable {
     var rest: [Chunk] = []
     /// The regions that they are cut out of.
     var regions: [Chunk] = []
-    var regionCount: Int { regions.count }
   }
 
   static let chunkBytes = 8 << 10
@@ -58,7 +57,7 @@ final class CopyMemory: Sendable {
 
   private func takeScratch(_ state: inout State, _ scratch: ScratchFile) -> Chunk? {
     if let chunk = state.idle.popLast() { return chunk }
-    if state.rest.isEmpty, (state.regionCount + 1) * scratch.regionBytes <= limit,
+    if state.rest.isEmpty, (state.regions.count + 1) * scratch.regionBytes <= limit,
       let region = scratch.take()
     {
       state.regions.append(
@@ -77,7 +76,7 @@ final class CopyMemory: Sendable {
   func removeAll() {
     state.withLock { state in
       let chunksPerRegion = (scratch?.regionBytes ?? 0) / Self.chunkBytes
-      guard state.idle.count + state.rest.count == state.regionCount * chunksPerRegion else {
+      guard state.idle.count + state.rest.count == state.regions.count * chunksPerRegion else {
         return
       }
       for region in state.regions { scratch?.giveBack(region.memory) }

@@ -8,9 +8,9 @@ import Synchronization
 final class RowCache: Sendable {
   final class Shard: @unchecked Sendable {
     // Unchecked: `rows` is only touched under `lock`, but for what a commit reads and then checks
-    // (`withRunningFloats`). A `Mutex<RowShard>` would say so by itself,
-    // but refuses bodies that work with the memory of the calling batch as well. Behind a pointer,
-    // since a commit takes the lock for each row, and checks of exclusive access cost it as much again.
+    // (`withRunningFloats`). A `Mutex<RowShard>` would say so by itself, but refuses bodies that work
+    // with the memory of the calling batch as well. Behind a pointer, since rows that are fetched
+    // take the lock one by one, and checks of exclusive access cost as much again.
     private let lock = Mutex(())
     private let rows: UnsafeMutablePointer<RowShard>
 

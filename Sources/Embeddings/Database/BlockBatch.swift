@@ -154,12 +154,7 @@ final class BlockBatch {
   /// Lays all blocks out, with `rowCount` rows in the table.
   func fill(from rows: NumberedRows, rowCount: UInt64) {
     frequencyChange = 0
-    var contents = self.contents
-    self.contents = []
     contents.removeAll(keepingCapacity: true)
-    defer { self.contents = contents }
-    var change: UInt64 = 0
-    defer { frequencyChange = change }
     for (i, block) in blocks.enumerated() {
       let target = memory + i * layout.byteCount
       var buffer = BlockBuffer(layout: layout, changing: target)
@@ -172,7 +167,7 @@ final class BlockBatch {
           return
         }
       }
-      change &+= rows.copy(block.rows, to: &buffer, number: block.number)
+      frequencyChange &+= rows.copy(block.rows, to: &buffer, number: block.number)
       let first = block.number * UInt64(layout.rowsPerBlock)
       if rowCount < first + UInt64(layout.rowsPerBlock) {
         buffer.truncate(toRows: Int(rowCount - first))

@@ -19,8 +19,8 @@ import Synchronization
 ///
 /// **Processes.** One process writes; any number of others, opened read-only, see its commits.
 /// **Threads.** All calls may come from any number of threads. **Directory.** `data.mdb` and
-/// `lock.mdb` of LMDB, and `writer.lock`; while it is compacted or rows overflow
-/// (``Options/scratchLimit``), a file of a moment beside them.
+/// `lock.mdb` of LMDB, and `writer.lock`; beside them a copy while the database is compacted. Rows
+/// that overflow (``Options/scratchLimit``) stand in a file there that has no name.
 public final class EmbeddingDatabase: Sendable {
   /// How a database is opened.
   public struct Options: Sendable {
@@ -206,7 +206,7 @@ public final class EmbeddingDatabase: Sendable {
       if wasClosed { return }
       for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
       budget.copies.removeAll()
-      budget.scratch?.close()
+      budget.scratch?.giveUp()
       try environment.close()
       writerLock?.release()
     }

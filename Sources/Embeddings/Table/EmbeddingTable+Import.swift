@@ -16,8 +16,8 @@ extension EmbeddingTable {
   /// an empty table is the fastest; where the id tree holds ids, each new one is looked up there.
   ///
   /// Training waits while an import runs. The source is called in this thread, and asked for a batch
-  /// while a second thread lays out the one before and a third writes those before that. The import may be interrupted at any point, kill -9
-  /// included: the table is then as it was.
+  /// while a second thread lays out the one before and a third writes those before that. The import
+  /// may be interrupted at any point, kill -9 included: the table is then as it was.
   @discardableResult
   public func importRows(
     _ options: ImportOptions, from makeSource: () throws(EmbeddingError) -> RowSource

@@ -55,7 +55,7 @@ package final class ScratchFile: Sendable {
   deinit { state.withLock { free(&$0) } }
 
   /// Gives the room back to the disk, if nobody has a region any more.
-  package func close() {
+  package func giveUp() {
     state.withLock { state in
       guard state.idle.count == state.regions.count else { return }
       free(&state)
@@ -66,13 +66,7 @@ package final class ScratchFile: Sendable {
   private func free(_ state: inout State) {
     // They are not mapped in a forked child.
     if isOwn { for region in state.regions { munmap(region.memory, regionBytes) } }
-    #if canImport(Glibc)
-      if state.descriptor >= 0 { _ = Glibc.close(state.descriptor) }
-    #elseif canImport(Musl)
-      if state.descriptor >= 0 { _ = Musl.close(state.descriptor) }
-    #elseif canImport(Darwin)
-      if state.descriptor >= 0 { _ = Darwin.close(state.descriptor) }
-    #endif
+    if state.descriptor >= 0 { close(state.descriptor) }
     state = State()
   }
 
