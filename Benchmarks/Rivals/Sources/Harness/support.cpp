@@ -170,31 +170,37 @@ void Threads::run(size_t n, const std::function<void(int, size_t, size_t)> &body
   if (count == 1) return body(0, 0, n);
   job = &body;
   job_size = n;
-  const int number = ++begun;
-  if (asleep) {
-    std::lock_guard lock(mutex);
-    condition.notify_one();
-  }
+  batches++;
+  begun.raise();
   body(0, 0, n / 2);
-  while (ended.load(std::memory_order_acquire) != number) {
-  }
+  ended.wait(batches);
 }
 
 void Threads::work() {
-  for (int seen = 0;;) {
-    int spins = 0;
-    while (begun.load(std::memory_order_acquire) == seen) {
-      if (++spins < 100000) continue;
-      std::unique_lock lock(mutex);
-      asleep = true;
-      condition.wait(lock, [&] { return begun != seen; });
-      asleep = false;
-    }
-    seen++;
+  for (int number = 1;; number++) {
+    begun.wait(number);
     (*job)(1, job_size / 2, job_size);
-    ended.store(seen, std::memory_order_release);
-    if (stopping) return;
+    const bool is_last = stopping;
+    ended.raise();
+    if (is_last) return;
   }
+}
+
+void Signal::raise() {
+  value++;
+  if (!asleep) return;
+  std::lock_guard lock(mutex);
+  condition.notify_one();
+}
+
+void Signal::wait(int number) {
+  for (int spins = 0; spins < 100000; spins++) {
+    if (value.load(std::memory_order_acquire) == number) return;
+  }
+  std::unique_lock lock(mutex);
+  asleep = true;
+  condition.wait(lock, [&] { return value == number; });
+  asleep = false;
 }
 
 // MARK: Results
