@@ -152,10 +152,11 @@ final class BlockBatch {
   }
 
   /// Lays all blocks out, with `rowCount` rows in the table.
-  func fill(from rows: NumberedRows, rowCount: UInt64) {
+  func fill(from rows: NumberedRows, rowCount: UInt64, at pace: Pace?) {
     frequencyChange = 0
     contents.removeAll(keepingCapacity: true)
     for (i, block) in blocks.enumerated() {
+      if i % BlockEdits.blocksAtOnce == 0 { pace?.giveWay() }
       let target = memory + i * layout.byteCount
       var buffer = BlockBuffer(layout: layout, changing: target)
       if block.isNew {

@@ -10,6 +10,7 @@ struct BlockEdits: ~Copyable {
   let rows: NumberedRows
   /// Rows that move within the table, by their new numbers.
   let moves: [(to: UInt64, from: UInt64)]
+  private let pace: Pace?
   private(set) var changedBlocks: [Int] = []
   /// What the changed blocks hold now.
   private(set) var content = ContentHash()
@@ -17,12 +18,14 @@ struct BlockEdits: ~Copyable {
   private var bytesInMemory = 0
 
   init(
-    storage: TableStorage, cache: RowCache, rows: NumberedRows, moves: [(to: UInt64, from: UInt64)]
+    storage: TableStorage, cache: RowCache, rows: NumberedRows,
+    moves: [(to: UInt64, from: UInt64)], pace: Pace?
   ) {
     self.storage = storage
     self.cache = cache
     self.rows = rows
     self.moves = moves.sorted { $0.to < $1.to }
+    self.pace = pace
   }
 
   /// Writes all changes, and returns by how much they change the sum of frequencies of the rows
@@ -51,7 +54,7 @@ struct BlockEdits: ~Copyable {
     let capacity = min(most, rows.count)
     var current = BlockBatch(layout: layout, capacity: capacity)
     var next = BlockBatch(layout: layout, capacity: capacity)
-    let (rows, oldBlocks) = (rows, layout.blockCount(rows: oldCount))
+    let (rows, pace, oldBlocks) = (rows, pace, layout.blockCount(rows: oldCount))
     var change: UInt64 = 0
     var place = 0
     while true {
@@ -68,10 +71,11 @@ struct BlockEdits: ~Copyable {
       if next.count == 0 && current.count == 0 { return change }
       let (filled, written) = (next, current)
       var failure: EmbeddingError?
-      func fill() { filled.fill(from: rows, rowCount: newCount) }
+      func fill() { filled.fill(from: rows, rowCount: newCount, at: pace) }
       func write() {
         do throws(EmbeddingError) {
           for i in 0..<written.count {
+            if i % Self.blocksAtOnce == 0 { pace?.giveWay() }
             try put(
               written.bytes(i), written.content(i), number: written.number(i), oldBlocks,
               in: transaction)
@@ -90,6 +94,9 @@ struct BlockEdits: ~Copyable {
       (current, next) = (filled, written)
     }
   }
+
+  /// Blocks after which a commit looks whether to give way to training.
+  static let blocksAtOnce = 8
 
   /// Blocks for which a thread costs less than it saves.
   private static let leastForThread = 64

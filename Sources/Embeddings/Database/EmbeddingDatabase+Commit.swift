@@ -81,9 +81,11 @@ extension EmbeddingDatabase {
   /// Waits until no commit is under way or waiting. Failures are kept for whoever is to be told.
   private func waitUntilIdle() {
     while true {
-      let next = try? commits.wait { queue -> CommitQueue.Request?? in
-        if queue.isIdle { return .some(nil) }
-        return queue.begin().map { .some($0) }
+      let next = try? pace.hurried { () throws(EmbeddingError) in
+        try commits.wait { queue -> CommitQueue.Request?? in
+          if queue.isIdle { return .some(nil) }
+          return queue.begin().map { .some($0) }
+        }
       }
       guard let request = next ?? nil else { return }
       try? write(request, hasGate: false, isTold: false)
@@ -204,13 +206,15 @@ extension EmbeddingDatabase {
   /// Waits until a request is durable; writes what waits in this thread, if no other does.
   private func wait(for number: UInt64) throws(EmbeddingError) {
     while true {
-      let next = try commits.wait { (queue) throws(EmbeddingError) -> CommitQueue.Request?? in
-        if queue.done >= number { return .some(nil) }
-        if queue.failed >= number, let error = queue.error {
-          queue.isUntold = false
-          throw error
+      let next = try pace.hurried { () throws(EmbeddingError) in
+        try commits.wait { (queue) throws(EmbeddingError) -> CommitQueue.Request?? in
+          if queue.done >= number { return .some(nil) }
+          if queue.failed >= number, let error = queue.error {
+            queue.isUntold = false
+            throw error
+          }
+          return queue.begin().map { .some($0) }
         }
-        return queue.begin().map { .some($0) }
       }
       guard let request = next ?? nil else { return }
       try write(request, hasGate: false, isTold: true)
@@ -224,7 +228,8 @@ extension EmbeddingDatabase {
       var next: CommitQueue.Request? = request
       while let request = next {
         // The failure is kept for whoever commits or waits next.
-        try? write(request, hasGate: false, isTold: false)
+        pace.begin()
+        try? write(request, at: pace, hasGate: false, isTold: false)
         next = commits.withLock { $0.begin() }
       }
     }

@@ -7,17 +7,18 @@ extension EmbeddingDatabase {
   /// Writes a request's state in one transaction, and makes it the last commit.
   ///
   /// - Parameters:
+  ///   - pace: how it gives way to training; nil where it does not.
   ///   - hasGate: whether the caller has the gate to itself; else batches are at work, but for the
   ///     moment in which what they see changes.
   ///   - isTold: whether somebody waits for the error that this may throw.
   func write(
-    _ request: CommitQueue.Request, hasGate: Bool, isTold: Bool
+    _ request: CommitQueue.Request, at pace: Pace? = nil, hasGate: Bool, isTold: Bool
   ) throws(EmbeddingError) {
     defer { commits.broadcast() }
     for table in request.tables { table.core.beginCommit(table.rows) }
     commits.withLock { $0.isBeginning = false }
     commits.broadcast()
-    let plans = request.tables.map { TableCommit($0) }
+    let plans = request.tables.map { TableCommit($0, at: pace) }
     do throws(EmbeddingError) {
       try write(plans, as: request.point, hasGate: hasGate, evicting: request.isEvicting)
     } catch {

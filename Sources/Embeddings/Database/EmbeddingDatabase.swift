@@ -77,6 +77,8 @@ public final class EmbeddingDatabase: Sendable {
   let budget: CacheBudget
   let gate = Gate()
   let commits = Monitor(CommitQueue())
+  /// That of commits behind the loop.
+  let pace = Pace()
   private let writerLock: WriterLock?
 
   struct State {

@@ -66,6 +66,7 @@ extension TableCommit {
   ) throws(EmbeddingError) {
     try transaction.withAppender(table.storage.ids) { (tree) throws(EmbeddingError) in
       for k in part.indices {
+        if k % 128 == 0 { pace?.giveWay() }
         // Unsafe: asked for, not read.
         if k + 16 < part.endIndex { ck_prefetch(numbers + Int(part[k + 16].index)) }
         let element = part[k]

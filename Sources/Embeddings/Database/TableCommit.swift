@@ -22,6 +22,8 @@ struct TableCommit {
   }
 
   let table: TableCore
+  /// How it gives way to training; nil where it does not.
+  let pace: Pace?
   /// The rows that are changed or new, shard by shard, in the order in which they changed.
   private(set) var rows: [ChangedRow] = []
   /// By row number.
@@ -39,8 +41,9 @@ struct TableCommit {
   private let life: LifeCounts
 
   /// Collects the changed rows of the commit under way, a few under each lock.
-  init(_ fixed: CommitQueue.FixedTable) {
+  init(_ fixed: CommitQueue.FixedTable, at pace: Pace?) {
     table = fixed.core
+    self.pace = pace
     fixedRows = fixed.rows
     life = fixed.life
     let counts = table.cache.shards.map { $0.withRows { $0.runningCount } }
@@ -53,6 +56,7 @@ struct TableCommit {
         some.removeAll(keepingCapacity: true)
         shard.withRows { $0.appendRunning(start..<end, to: &some) }
         start = end
+        pace?.giveWay()
         for row in some {
           if !row.isDeleted {
             rows.append(row)
@@ -144,7 +148,7 @@ struct TableCommit {
       rows: NumberedRows(
         rows, numbers: numbers, new: new, generation: stamp.generation, cache: table.cache,
         layout: storage.layout),
-      moves: moves.map { ($0.to, $0.from) })
+      moves: moves.map { ($0.to, $0.from) }, pace: pace)
     let frequencyChange = try edits.write(
       oldCount: oldCount, newCount: count, in: transaction)
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
@@ -208,6 +212,7 @@ struct TableCommit {
   private func release(_ rows: [ChangedRow], _ numbers: [UInt64]) {
     var k = 0
     while k < rows.count {
+      pace?.giveWay()
       let number = rows[k].shard
       table.cache.shards[Int(number)].withRows { shard in
         let end = min(k + 128, rows.count)

@@ -1,0 +1,70 @@
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// How work behind others' backs gives way to them.
+///
+/// A low priority is not enough: a thread that gets a processor, if only while another one waits for
+/// a moment, keeps it for some milliseconds, whatever its priority, and two that train may meanwhile
+/// share the other one. So who works behind leaves its processor every few hundred microseconds, so
+/// that the system looks for who else could use it. Not for ever: once it has waited a second it
+/// works for a tenth of the time at least, and nothing gives way while somebody waits for the work.
+package final class Pace: Sendable {
+  /// Microseconds of a moment: enough for the system to bring a thread from another processor.
+  private static let moment: UInt32 = 50
+  /// Nanoseconds of work between two of them, in whichever of the threads.
+  private static let interval: UInt64 = 100_000
+  /// Nanoseconds that others may have first.
+  private static let credit: UInt64 = 1_000_000_000
+  private let begun = Atomic<UInt64>(0)
+  /// Nanoseconds that others had since then.
+  private let given = Atomic<UInt64>(0)
+  /// When the next moment is due.
+  private let next = Atomic<UInt64>(0)
+  /// Those who wait for the work.
+  private let waiting = Atomic<Int>(0)
+
+  package init() {}
+
+  /// Begins a piece of work, in one or more threads.
+  package func begin() {
+    given.store(0, ordering: .relaxed)
+    begun.store(Self.now, ordering: .relaxed)
+  }
+
+  /// Leaves the processor to others for a moment, or until there is one that they do not need, if
+  /// that was not done just now. To be called every 10 to 100 microseconds of the work.
+  package func giveWay() {
+    guard waiting.load(ordering: .relaxed) == 0 else { return }
+    let start = Self.now
+    guard start >= next.load(ordering: .relaxed) else { return }
+    let most = Self.credit + (start - begun.load(ordering: .relaxed)) / 10 * 9
+    guard given.load(ordering: .relaxed) <= most else { return }
+    usleep(Self.moment)
+    let end = Self.now
+    given.add(end - start, ordering: .relaxed)
+    next.store(end + Self.interval, ordering: .relaxed)
+  }
+
+  /// Runs `body`, which waits for the work: nothing gives way meanwhile.
+  package func hurried<R>(
+    _ body: () throws(EmbeddingError) -> R
+  ) throws(EmbeddingError) -> R {
+    waiting.add(1, ordering: .relaxed)
+    defer { waiting.subtract(1, ordering: .relaxed) }
+    return try body()
+  }
+
+  /// Nanoseconds on the monotonic clock.
+  private static var now: UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}
