@@ -44,62 +44,63 @@ struct BlockEdits: ~Copyable {
 
   // MARK: Rows that change where they are
 
-  /// Two threads share the work: while one lays blocks out, the one that has the transaction writes
-  /// those before.
+  /// Two threads share the work: one lays blocks out, and the one that has the transaction writes
+  /// them. While that one writes pages ahead of the commit, which takes the time of some batches, the
+  /// other goes on.
   private mutating func writeInBatches(
     oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
-    let layout = storage.layout
-    let most = max(1, min(2 << 20, cache.budget.bytesAhead / 8) / layout.byteCount)
-    let capacity = min(most, rows.count)
-    var current = BlockBatch(layout: layout, capacity: capacity)
-    var next = BlockBatch(layout: layout, capacity: capacity)
-    let (rows, pace, oldBlocks) = (rows, pace, layout.blockCount(rows: oldCount))
+    let (rows, pace) = (rows, pace)
+    let planned = HandOff<BlockBatch>()
+    let laidOut = HandOff<BlockBatch>()
     var change: UInt64 = 0
-    var place = 0
-    while true {
-      next.removeAll()
-      while place < rows.count, !next.isFull {
-        let number = layout.place(ofRow: rows.number(place)).block
-        let end = rows.endOfRows(below: (number + 1) * UInt64(layout.rowsPerBlock), from: place)
-        next.plan(
-          number, rows: place..<end,
-          old: number < oldBlocks ? try storage.block(number, in: transaction) : nil,
-          standsAlone: storage.blocksStandAlone)
-        place = end
+    var failure: EmbeddingError?
+    func layOut() {
+      while let batch = planned.take() {
+        batch.fill(from: rows, rowCount: newCount, at: pace)
+        laidOut.give(batch)
       }
-      if next.count == 0 && current.count == 0 { return change }
-      let (filled, written) = (next, current)
-      var failure: EmbeddingError?
-      func fill() { filled.fill(from: rows, rowCount: newCount, at: pace) }
-      func write() {
-        do throws(EmbeddingError) {
-          for i in 0..<written.count {
+    }
+    func write(hasThread: Bool) {
+      do throws(EmbeddingError) {
+        var planning = BlockPlanning(rows, storage, bytes: cache.budget.bytesLaidOut, oldCount)
+        while true {
+          while let batch = try planning.next(in: transaction) {
+            planned.give(batch)
+          }
+          if planning.underWay == 0 { break }
+          if !hasThread, let batch = planned.take() { 
+            batch.fill(from: rows, rowCount: newCount, at: pace)
+            laidOut.give(batch)
+          }
+          guard let batch = laidOut.take() else { break }
+          if let number = batch.damaged { throw storage.damage(number) }
+          change &+= batch.frequencyChange
+          for i in 0..<batch.count {
             if i % Self.blocksAtOnce == 0 { pace?.giveWay() }
             try put(
-              written.bytes(i), written.content(i), number: written.number(i), oldBlocks,
+              batch.bytes(i), batch.content(i), number: batch.number(i), planning.oldBlocks,
               in: transaction)
           }
-        } catch { failure = error }
-      }
-      if min(filled.count, written.count) < Self.leastForThread {
-        write()
-        fill()
-      } else {
-        concurrently(fill, write)
-      }
-      if let failure { throw failure }
-      if let number = filled.damaged { throw storage.damage(number) }
-      if filled.count > 0 { change &+= filled.frequencyChange }
-      (current, next) = (filled, written)
+          planning.takeBack(batch)
+        }
+      } catch { failure = error }
+      planned.close()
     }
+    if rows.count < Self.leastForThread {
+      write(hasThread: false)
+    } else {
+      alongside(layOut, write)
+    }
+    if let failure { throw failure }
+    return change
   }
 
   /// Blocks after which a commit looks whether to give way to training.
   static let blocksAtOnce = 8
 
-  /// Blocks for which a thread costs less than it saves.
-  private static let leastForThread = 64
+  /// Rows for which a thread costs less than it saves.
+  private static let leastForThread = 512
 
   // MARK: Rows that move as well
 
@@ -174,7 +175,7 @@ struct BlockEdits: ~Copyable {
     }
     changedBlocks.append(Int(number))
     bytesInMemory += bytes.count
-    if bytesInMemory >= cache.budget.bytesAhead {
+    if bytesInMemory >= cache.budget.bytesAhead - cache.budget.bytesLaidOut {
       try transaction.writeAhead(storage.blocks)
       bytesInMemory = 0
     }
