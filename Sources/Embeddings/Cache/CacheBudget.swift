@@ -59,11 +59,12 @@ final class CacheBudget: Sendable {
     self.scratch = scratch
     // An eighth is for copies.
     overflowLimit = scratch == nil ? 0 : scratchLimit - scratchLimit / 8
-    copies = CopyMemory(scratch: scratch, limit: scratchLimit / 8)
     // Where there is hardly room for a batch, all of it is for batches.
     lookupLimit = isReadOnly ? bytes : bytes < 512 << 10 ? 0 : bytes / 4
     commitLimit = lookupLimit == 0 ? bytes / 2 : bytes / 4
     limit = bytes - lookupLimit - commitLimit
+    copies = CopyMemory(
+      limit: commitLimit, pool: regions, scratch: scratch, scratchLimit: scratchLimit / 8)
   }
 
   /// Bytes in use for cached rows.

@@ -2,6 +2,9 @@ import StorageBase
 
 /// Copies of rows as a commit is to write them, of those that changed before it came to them.
 ///
+/// Training makes them, and most are never looked for, since a later commit takes the place of theirs:
+/// so the index is the business of whoever looks for the first one.
+///
 /// Unsafe: memory of its own for their floats, kept from commit to commit. All of it is its shard's,
 /// under the shard's lock.
 struct RowCopies: ~Copyable {
@@ -16,8 +19,9 @@ struct RowCopies: ~Copyable {
   private let budget: CacheBudget
   private var copies: [Copy] = []
   private var chunks: [CopyMemory.Chunk] = []
-  /// The numbers of copies by slot.
+  /// The numbers of the first `indexedCount` copies by slot.
   private var index = RowIndex(bucketCount: 1)
+  private var indexedCount = 0
 
   init(rowFloats: Int, budget: CacheBudget) {
     self.rowFloats = rowFloats
@@ -47,31 +51,35 @@ struct RowCopies: ~Copyable {
     }
     self.floats(ofCopy: number).update(from: floats, count: rowFloats)
     copies.append(Copy(slot: slot, isDeleted: isDeleted, counts: counts))
-    if RowIndex.capacity(index.bucketCount) < copies.count {
-      let larger = RowIndex(bucketCount: index.bucketCount * 2)
-      for (number, copy) in copies.enumerated() {
-        larger.enter(number, hash: mix64(UInt64(copy.slot)))
-      }
-      index.free()
-      index = larger
-    } else {
-      index.enter(number, hash: mix64(UInt64(slot)))
-    }
   }
 
-  private func number(_ slot: Int) -> Int {
+  private mutating func number(_ slot: Int) -> Int {
+    if indexedCount < copies.count { indexRest() }
     let number = index.find(mix64(UInt64(slot))) { copies[$0].slot == slot }
     precondition(number >= 0, "a row that changed was not copied")
     return number
   }
 
+  private mutating func indexRest() {
+    if RowIndex.capacity(index.bucketCount) < copies.count {
+      index.free()
+      // Room for twice as many.
+      index = RowIndex(bucketCount: copies.count / 5 + 1)
+      indexedCount = 0
+    }
+    for number in indexedCount..<copies.count {
+      index.enter(number, hash: mix64(UInt64(copies[number].slot)))
+    }
+    indexedCount = copies.count
+  }
+
   /// The vector and slots of the row that was in `slot`.
-  func floats(_ slot: Int) -> UnsafePointer<Float> {
+  mutating func floats(_ slot: Int) -> UnsafePointer<Float> {
     UnsafePointer(floats(ofCopy: number(slot)))
   }
 
   /// What was true of that row.
-  func state(_ slot: Int) -> (isDeleted: Bool, counts: RowCounts) {
+  mutating func state(_ slot: Int) -> (isDeleted: Bool, counts: RowCounts) {
     let copy = copies[number(slot)]
     return (copy.isDeleted, copy.counts)
   }
@@ -84,8 +92,10 @@ struct RowCopies: ~Copyable {
       chunks = []
     }
     copies.removeAll(keepingCapacity: true)
+    guard indexedCount > 0 else { return }
     let bucketCount = index.bucketCount
     index.free()
     index = RowIndex(bucketCount: bucketCount)
+    indexedCount = 0
   }
 }

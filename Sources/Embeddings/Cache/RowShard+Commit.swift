@@ -87,7 +87,7 @@ extension RowShard {
   var runningCount: Int { running.slots.count }
 
   /// Describes some of the rows that the commit under way writes.
-  func appendRunning(_ range: Range<Int>, to rows: inout [ChangedRow]) {
+  mutating func appendRunning(_ range: Range<Int>, to rows: inout [ChangedRow]) {
     for k in range {
       // Unsafe: asked for, not read.
       if k + 8 < running.slots.count { ck_prefetch(header(Int(running.slots[k + 8]))) }
@@ -106,7 +106,7 @@ extension RowShard {
   }
 
   /// The floats that the commit under way writes for a row.
-  func runningFloats(_ slot: Int) -> UnsafePointer<Float> {
+  mutating func runningFloats(_ slot: Int) -> UnsafePointer<Float> {
     header(slot).pointee.flags.contains(running.flag)
       ? UnsafePointer(floats(slot)) : runningCopies.floats(slot)
   }

@@ -207,7 +207,6 @@ public final class EmbeddingDatabase: Sendable {
       }
       if wasClosed { return }
       for table in openTables.withLock({ Array($0.values) }) { table.cache.removeAll() }
-      budget.copies.removeAll()
       budget.scratch?.giveUp()
       try environment.close()
       writerLock?.release()
