@@ -32,6 +32,21 @@ final class RowCache: Sendable {
         return body(&rows.pointee)
       }
     }
+
+    /// Lends the shard to `body`; without `waiting` returns false where somebody else has it.
+    @inline(__always)
+    func withRows(waiting: Bool, _ body: (inout RowShard) -> Void) -> Bool {
+      // Not `withLock` or `withLockIfAvailable`, so that there is one copy of the body.
+      if waiting {
+        lock._unsafeLock()
+      } else if !lock._unsafeTryLock() {
+        return false
+      }
+      defer { lock._unsafeUnlock() }
+      body(&rows.pointee)
+      if rows.pointee.hasUnreported { rows.pointee.report() }
+      return true
+    }
   }
 
   let layout: CacheLayout

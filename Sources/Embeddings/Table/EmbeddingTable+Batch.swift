@@ -75,4 +75,25 @@ extension EmbeddingTable {
       shards[number].withRows { body(&$0, range) }
     }
   }
+
+  /// The same, but those that others have at the moment come last: for what is quickly done in a
+  /// shard, and so would soon catch up with a batch that has more to do there.
+  @inline(__always)
+  func forEachShardOnceFree(
+    _ scratch: BatchScratch, _ body: (_ rows: inout RowShard, _ range: Range<Int>) -> Void
+  ) {
+    let shards = cache.shards
+    // A bit for each shard that was not free.
+    var left: UInt64 = 0
+    for k in 0..<2 * shards.count {
+      let isLate = k >= shards.count
+      if isLate && left == 0 { return }
+      let number = (scratch.firstShard + k) & (shards.count - 1)
+      let range = scratch.starts[number]..<scratch.starts[number + 1]
+      if range.isEmpty || isLate && left & 1 << UInt64(number) == 0 { continue }
+      if !shards[number].withRows(waiting: isLate, { body(&$0, range) }) {
+        left |= 1 << UInt64(number)
+      }
+    }
+  }
 }

@@ -93,7 +93,7 @@ extension EmbeddingTable {
   func createAbsent(_ scratch: BatchScratch) {
     guard scratch.hasAbsent else { return }
     var created = 0
-    forEachShard(scratch) { rows, range in
+    forEachShardOnceFree(scratch) { rows, range in
       for k in range {
         let found = scratch.slots[Int(scratch.order[k])]
         // A duplicate, or another thread, may have been here.
