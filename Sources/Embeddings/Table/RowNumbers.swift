@@ -54,6 +54,9 @@ final class RowNumbers: @unchecked Sendable {
     budget.releaseForLookups(shape.bytes)
   }
 
+  /// The buckets, for the kernel that looks ids up.
+  var start: UnsafeRawPointer { UnsafeRawPointer(words) }
+
   /// Entries stored so far, those that were replaced since included.
   var storedCount: Int { stored.load(ordering: .relaxed) }
 
@@ -93,15 +96,6 @@ final class RowNumbers: @unchecked Sendable {
     let other = other(bucket)
     return Candidates(bucket: other, rowMask: shape.rowMask, places: places(other, tag: tag))
   }
-
-  /// The first row that the id with this hash may have, or ``noRow``.
-  @inline(__always)
-  func candidate(_ hash: UInt64) -> UInt64 {
-    var candidates = candidates(hash)
-    return candidates.next() ?? Self.noRow
-  }
-
-  static let noRow = UInt64.max
 
   private static let hashOfZero = RowKey.hash(0)
 
