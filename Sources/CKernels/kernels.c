@@ -103,6 +103,8 @@ CK_INLINE struct ck_divisor ck_divisor_of(float y) {
 
 /// Ids that are looked up side by side: their addresses stay in the first-level cache.
 #define CK_CHUNK 512
+/// The buckets among which a row number may stand.
+#define CK_GROUP 4
 
 // What reads words that other threads may write, in vectors: see located.inc.
 #define CK_UNSYNCHRONIZED __attribute__((no_sanitize("thread")))
