@@ -63,23 +63,29 @@ extension EmbeddingTable {
     _ ids: UnsafePointer<Int64>, _ count: Int, _ scratch: BatchScratch, _ numbers: RowNumbers,
     _ addresses: BlockAddresses.Lease, into output: UnsafeMutablePointer<Float>
   ) {
-    let layout = storage.layout
-    let rowsPerBlock = UInt64(layout.rowsPerBlock)
     // Unsafe: the kernel reads the memory of both.
     withExtendedLifetime((numbers, addresses)) {
-      var locations = ck_locations(
-        buckets: numbers.start, bucket_count: UInt64(numbers.shape.bucketCount),
-        row_bits: UInt32(numbers.shape.rowBits), is_wide: numbers.shape.isWide ? 1 : 0,
-        chunks: addresses.chunks, block_capacity: addresses.capacity,
-        chunk_shift: UInt32(BlockAddresses.Lease.chunkShift),
-        page_bits: UInt32(BlockAddresses.pageBits), tag: addresses.tag,
-        page_offset: UInt64(BlockAddresses.pageOffset), rows_per_block: rowsPerBlock,
-        inverse: UInt64.max / rowsPerBlock &+ 1, keys_offset: UInt64(layout.keysOffset),
-        vectors_offset: UInt64(layout.vectorsOffset), dimension: UInt64(layout.dimension))
+      var locations = ck_locations(numbers, addresses, storage.layout)
       scratch.misses.fill { ck_copy_located(&locations, ids, count, output, $0) }
     }
     for i in scratch.misses.positions {
       scratch.hashes[Int(i)] = RowKey.hash(UInt64(bitPattern: ids[Int(i)]))
     }
+  }
+}
+
+extension ck_locations {
+  /// What the kernel reads; good as long as both live, and the transaction of the addresses.
+  init(_ numbers: RowNumbers, _ addresses: BlockAddresses.Lease, _ layout: BlockLayout) {
+    let rowsPerBlock = UInt64(layout.rowsPerBlock)
+    self.init(
+      buckets: numbers.start, bucket_count: UInt64(numbers.shape.bucketCount),
+      row_bits: UInt32(numbers.shape.rowBits), is_wide: numbers.shape.isWide ? 1 : 0,
+      chunks: addresses.chunks, block_capacity: addresses.capacity,
+      chunk_shift: UInt32(BlockAddresses.Lease.chunkShift),
+      page_bits: UInt32(BlockAddresses.pageBits), tag: addresses.tag,
+      page_offset: UInt64(BlockAddresses.pageOffset), rows_per_block: rowsPerBlock,
+      inverse: UInt64.max / rowsPerBlock &+ 1, keys_offset: UInt64(layout.keysOffset),
+      vectors_offset: UInt64(layout.vectorsOffset), dimension: UInt64(layout.dimension))
   }
 }
