@@ -101,6 +101,51 @@ CK_INLINE struct ck_divisor ck_divisor_of(float y) {
   return (struct ck_divisor){y, 1 / y, (float)(inverse - (double)(1 / y)), inverse};
 }
 
+/// Ids that are looked up side by side: their addresses stay in the first-level cache.
+#define CK_CHUNK 512
+/// The buckets among which a row number may stand.
+#define CK_GROUP 4
+
+// What reads words that other threads may write, in vectors: see located.inc.
+#define CK_UNSYNCHRONIZED __attribute__((no_sanitize("thread")))
+
+typedef uint32_t ck_narrow_bucket __attribute__((ext_vector_type(16)));
+typedef uint64_t ck_wide_bucket __attribute__((ext_vector_type(8)));
+typedef _Bool ck_flags16 __attribute__((ext_vector_type(16)));
+typedef _Bool ck_flags8 __attribute__((ext_vector_type(8)));
+
+CK_UNSYNCHRONIZED CK_INLINE uint64_t ck_bucket_number(const struct ck_locations *at,
+                                                      uint64_t hash) {
+  return (uint64_t)((unsigned __int128)hash * at->bucket_count >> 64);
+}
+
+CK_UNSYNCHRONIZED CK_INLINE const char *ck_bucket(const struct ck_locations *at, uint64_t number) {
+  return (const char *)at->buckets + 64 * number;
+}
+
+/// The block of a row that an entry names, which may be any number of 40 bits.
+CK_UNSYNCHRONIZED CK_INLINE uint64_t ck_block_of(const struct ck_locations *at, uint64_t row) {
+  return at->inverse == 0 ? row : (uint64_t)((unsigned __int128)row * at->inverse >> 64);
+}
+
+/// The entry of a block, or NULL where its chunk was not made.
+CK_UNSYNCHRONIZED CK_INLINE const uint64_t *ck_block_entry(const struct ck_locations *at,
+                                                           uint64_t block) {
+  if (__builtin_expect(block >= at->block_capacity, 0)) return NULL;
+  const uint64_t *const *chunks = at->chunks;
+  const uint64_t *chunk =
+      __atomic_load_n(chunks + (block >> at->chunk_shift), __ATOMIC_ACQUIRE);
+  return chunk ? chunk + (block & ((1ull << at->chunk_shift) - 1)) : NULL;
+}
+
+/// The address that an entry holds, or NULL where it is that of another commit.
+CK_UNSYNCHRONIZED CK_INLINE const char *ck_block_address(const struct ck_locations *at,
+                                                         uint64_t entry) {
+  if (__builtin_expect(entry >> at->page_bits != at->tag, 0)) return NULL;
+  const uint64_t page = entry & ((1ull << at->page_bits) - 1);
+  return (const char *)(uintptr_t)(page << 12 | at->page_offset);
+}
+
 #if defined(__ARM_FEATURE_FMA)
 #define CK_FMA 1
 #else
@@ -204,6 +249,11 @@ void ck_dot_rows(const float *query, const void *rows, size_t stride, size_t cou
 void ck_copy_rows(const float *const *rows, float *const *outputs, size_t count,
                   size_t dimension) {
   ck_chosen()->copy_rows(rows, outputs, count, dimension);
+}
+
+size_t ck_copy_located(const struct ck_locations *locations, const int64_t *ids, size_t count,
+                       float *output, uint32_t *others) {
+  return ck_chosen()->copy_located(locations, ids, count, output, others);
 }
 
 void ck_uniform(float *vector, size_t count, uint64_t state, float center, float half, float low,

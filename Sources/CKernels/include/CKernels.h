@@ -99,6 +99,40 @@ void ck_dot_rows(const float *_Nonnull query, const void *_Nonnull rows, size_t 
 void ck_copy_rows(const float *_Nonnull const *_Nonnull rows,
                   float *_Nonnull const *_Nonnull outputs, size_t count, size_t dimension);
 
+/// Where the rows of a table's last commit stand, as far as it is known in memory: ids -> row numbers
+/// (buckets of RowNumbers.swift), blocks -> their addresses (BlockAddresses.swift), and where keys
+/// and vectors stand in a block (BlockLayout.swift).
+struct ck_locations {
+  const void *_Nonnull buckets;
+  uint64_t bucket_count;
+  uint32_t row_bits;
+  uint32_t is_wide;
+
+  /// Chunks of `1 << chunk_shift` entries, or NULL.
+  const void *_Nonnull chunks;
+  uint64_t block_capacity;
+  uint32_t chunk_shift;
+  /// An entry is a tag above so many bits of a page number; the value begins at `page_offset` there.
+  uint32_t page_bits;
+  uint64_t tag;
+  uint64_t page_offset;
+
+  uint64_t rows_per_block;
+  /// 2^64 divided by that, rounded up; 0 for 1.
+  uint64_t inverse;
+  uint64_t keys_offset;
+  uint64_t vectors_offset;
+  uint64_t dimension;
+};
+
+/// Copies the vectors of the ids whose row and block are known to `output`, in batch order, and
+/// notes the positions of the others: returns how many. `others` has room for `count`.
+///
+/// Row numbers and addresses may be written meanwhile. Blocks may not: the addresses with this tag
+/// are good as long as the caller's read transaction.
+size_t ck_copy_located(const struct ck_locations *_Nonnull locations, const int64_t *_Nonnull ids,
+                       size_t count, float *_Nonnull output, uint32_t *_Nonnull others);
+
 /// Uniform values: for each pair, `h = mix64(state + (i + 1)*GOLDEN)`, and `vector[2i]`,
 /// `vector[2i + 1]` are `center + x*(half/2^31)` for x the low and the high half of h as int32,
 /// limited to [low, high]. An odd last element takes the low half.
@@ -157,6 +191,8 @@ struct ck_kernels {
                             float *_Nonnull);
   void (*_Nonnull copy_rows)(const float *_Nonnull const *_Nonnull,
                              float *_Nonnull const *_Nonnull, size_t, size_t);
+  size_t (*_Nonnull copy_located)(const struct ck_locations *_Nonnull, const int64_t *_Nonnull,
+                                  size_t, float *_Nonnull, uint32_t *_Nonnull);
   void (*_Nonnull uniform)(float *_Nonnull, size_t, uint64_t, float, float, float, float);
 };
 

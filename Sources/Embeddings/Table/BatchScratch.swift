@@ -225,6 +225,9 @@ struct MissList {
     total.pointee &+= 1
   }
 
+  /// Takes the positions that `body` writes; it returns how many.
+  func fill(_ body: (UnsafeMutablePointer<UInt32>) -> Int) { total.pointee = body(start) }
+
   func removeAll() { total.pointee = 0 }
 }
 

@@ -122,7 +122,12 @@ extension BlockAddresses {
   /// The right to use the entries of one commit, for the time of a read transaction of it.
   struct Lease {
     fileprivate let directory: BlockDirectory
-    fileprivate let tag: UInt64
+    let tag: UInt64
+
+    /// The chunks of entries, for the kernel that looks ids up; blocks from `capacity` on have none.
+    var chunks: UnsafeRawPointer { UnsafeRawPointer(directory.chunks) }
+    var capacity: UInt64 { directory.capacity }
+    static var chunkShift: UInt64 { BlockDirectory.chunkShift }
 
     /// Asks for the entry of a block to be brought close.
     @inline(__always)
@@ -161,7 +166,7 @@ private final class BlockDirectory: @unchecked Sendable {
   static let chunkEntries = 1 << Int(chunkShift)
 
   let capacity: UInt64
-  private let chunks: UnsafeMutablePointer<Atomic<Chunk?>>
+  fileprivate let chunks: UnsafeMutablePointer<Atomic<Chunk?>>
   private let chunkCount: Int
   private let budget: CacheBudget
 

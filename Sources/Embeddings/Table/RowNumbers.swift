@@ -16,14 +16,14 @@ import Synchronization
 ///     narrow: 16 entries of 32 bits a bucket, for up to 2^25 rows: tags of 6 bits or more
 ///     wide:    8 entries of 64 bits a bucket: tags of 24 bits, row numbers of 40
 ///
-/// An entry that finds its bucket full stands in the other one of the pair, on the line beside it; where
-/// that is full as well, it takes the place of another entry.
+/// An entry that finds its bucket full stands in one of the other three of its group: the first that
+/// has room of those whose number differs in bit 0, in bit 1, in both. Where all four are full, it
+/// takes the place of another entry.
 ///
 /// Any number of threads read and write; the words are atomic, in no order.
 final class RowNumbers: @unchecked Sendable {
   // Unchecked: the words are atomic, and the memory lives as long as this.
   typealias Word = Atomic<UInt64>
-  private static let wordsPerBucket = 8
   private static let hugePage = 2 << 20
 
   let shape: Shape
@@ -54,122 +54,81 @@ final class RowNumbers: @unchecked Sendable {
     budget.releaseForLookups(shape.bytes)
   }
 
+  /// The buckets, for the kernel that looks ids up.
+  var start: UnsafeRawPointer { UnsafeRawPointer(words) }
+
   /// Entries stored so far, those that were replaced since included.
   var storedCount: Int { stored.load(ordering: .relaxed) }
 
-  @inline(__always)
-  private func bucket(_ hash: UInt64) -> UnsafeMutablePointer<Word> {
-    words + Int(hash.multipliedFullWidth(by: UInt64(shape.bucketCount)).high) * Self.wordsPerBucket
-  }
-
   /// Asks for the bucket of `hash` to be brought close.
   @inline(__always)
-  func prefetch(_ hash: UInt64) { ck_prefetch(bucket(hash)) }
-
-  /// The other bucket of a pair; the last one may have none, and is its own then.
-  @inline(__always)
-  private func other(_ bucket: UnsafeMutablePointer<Word>) -> UnsafeMutablePointer<Word> {
-    let number = (bucket - words) / Self.wordsPerBucket
-    return number ^ 1 < shape.bucketCount ? words + (number ^ 1) * Self.wordsPerBucket : bucket
+  func prefetch(_ hash: UInt64) {
+    let buckets = Buckets(words: words, shape: shape)
+    ck_prefetch(buckets.start(buckets.number(hash)))
   }
 
   /// The rows that the id with this hash may have. None for the id whose key is 0: the places of a
   /// block without a row look like it.
   @inline(__always)
   func candidates(_ hash: UInt64) -> Candidates {
-    let bucket = bucket(hash)
-    guard hash != Self.hashOfZero else {
-      return Candidates(bucket: bucket, rowMask: shape.rowMask, places: 0)
-    }
-    return candidates(bucket, tag: shape.tag(hash))
+    Candidates(
+      Buckets(words: words, shape: shape), hash, isNone: hash == Self.hashOfZero)
   }
-
-  @inline(__always)
-  private func candidates(_ bucket: UnsafeMutablePointer<Word>, tag: UInt64) -> Candidates {
-    let found = places(bucket, tag: tag)
-    if found != 0 || places(bucket, tag: 0) != 0 {
-      return Candidates(bucket: bucket, rowMask: shape.rowMask, places: found)
-    }
-    let other = other(bucket)
-    return Candidates(bucket: other, rowMask: shape.rowMask, places: places(other, tag: tag))
-  }
-
-  /// The first row that the id with this hash may have, or ``noRow``.
-  @inline(__always)
-  func candidate(_ hash: UInt64) -> UInt64 {
-    var candidates = candidates(hash)
-    return candidates.next() ?? Self.noRow
-  }
-
-  static let noRow = UInt64.max
 
   private static let hashOfZero = RowKey.hash(0)
-
-  /// Which entries of a bucket have a tag (0: are empty). Bit `i` stands for the low half of word
-  /// `i` or, in wide buckets, for the word; bit `32 + i` for its high half.
-  @inline(__always)
-  private func places(_ bucket: UnsafeMutablePointer<Word>, tag: UInt64) -> UInt64 {
-    var places: UInt64 = 0
-    if shape.isWide {
-      for i in 0..<Self.wordsPerBucket {
-        let word = bucket[i].load(ordering: .relaxed)
-        places |= (word >> shape.rowBits == tag ? 1 : 0) << UInt64(i)
-      }
-      return places
-    }
-    let wanted = tag << shape.rowBits | tag << (shape.rowBits + 32)
-    let tagMask = shape.tagMask
-    for i in 0..<Self.wordsPerBucket {
-      // A half becomes 0 where the tag is the one looked for, else more than 1: then 1 less than it
-      // has the uppermost bit and it has not. The row numbers below the tags are masked out.
-      let half = (bucket[i].load(ordering: .relaxed) ^ wanted) & tagMask
-      let found = (half &- 0x0000_0001_0000_0001) & ~half & 0x8000_0000_8000_0000
-      places |= (found >> 31) << UInt64(i)
-    }
-    return places
-  }
 
   /// Notes the row number of an id.
   func store(_ hash: UInt64, row: UInt64) {
     guard row <= shape.rowMask else { return }
-    var bucket = bucket(hash)
+    let buckets = Buckets(words: words, shape: shape)
+    let home = buckets.number(hash)
     let tag = shape.tag(hash)
-    if has(row, in: bucket, tag: tag) { return }
-    var empty = places(bucket, tag: 0)
-    if empty == 0 {
-      let other = other(bucket)
-      if has(row, in: other, tag: tag) { return }
-      empty = places(other, tag: 0)
-      if empty != 0 { bucket = other }
+    for step in 0..<Buckets.groupSize {
+      guard let bucket = buckets.bucket(home, step) else { continue }
+      if has(row, in: bucket, tag: tag) { return }
+      let empty = buckets.places(bucket, tag: 0)
+      if empty != 0 {
+        return add(bucket, empty.trailingZeroBitCount, tag << shape.rowBits | row)
+      }
     }
     // Bits of the hash that neither bucket nor tag depend on.
     let victim = Int(truncatingIfNeeded: hash >> 26) & (shape.isWide ? 7 : 39)
-    set(bucket, empty != 0 ? empty.trailingZeroBitCount : victim, tag << shape.rowBits | row)
+    add(buckets.start(home), victim, tag << shape.rowBits | row)
+  }
+
+  private func add(_ bucket: UnsafeMutablePointer<Word>, _ place: Int, _ entry: UInt64) {
+    set(bucket, place, entry)
     stored.add(1, ordering: .relaxed)
   }
 
   private func has(_ row: UInt64, in bucket: UnsafeMutablePointer<Word>, tag: UInt64) -> Bool {
-    var known = Candidates(
-      bucket: bucket, rowMask: shape.rowMask, places: places(bucket, tag: tag))
-    while let other = known.next() { if other == row { return true } }
-    return false
+    place(of: row, in: bucket, tag: tag) != nil
+  }
+
+  private func place(
+    of row: UInt64, in bucket: UnsafeMutablePointer<Word>, tag: UInt64
+  ) -> Int? {
+    let buckets = Buckets(words: words, shape: shape)
+    var places = buckets.places(bucket, tag: tag)
+    while places != 0 {
+      let place = places.trailingZeroBitCount
+      if buckets.row(bucket, place) == row { return place }
+      places &= places &- 1
+    }
+    return nil
   }
 
   /// Takes the entry of an id and a row out, or gives it the row's new number.
   func move(_ hash: UInt64, from row: UInt64, to new: UInt64?) {
-    let home = bucket(hash)
+    let buckets = Buckets(words: words, shape: shape)
+    let home = buckets.number(hash)
     let tag = shape.tag(hash)
-    for bucket in [home, other(home)] {
-      var known = Candidates(
-        bucket: bucket, rowMask: shape.rowMask, places: places(bucket, tag: tag))
-      while true {
-        let place = known.place
-        guard let other = known.next() else { break }
-        if other == row {
-          let entry = new.map { $0 <= shape.rowMask ? tag << shape.rowBits | $0 : 0 } ?? 0
-          return set(bucket, place, entry)
-        }
-      }
+    for step in 0..<Buckets.groupSize {
+      guard let bucket = buckets.bucket(home, step),
+        let place = place(of: row, in: bucket, tag: tag)
+      else { continue }
+      let entry = new.map { $0 <= shape.rowMask ? tag << shape.rowBits | $0 : 0 } ?? 0
+      return set(bucket, place, entry)
     }
   }
 
@@ -181,82 +140,5 @@ final class RowNumbers: @unchecked Sendable {
     let old = word.pointee.load(ordering: .relaxed)
     _ = word.pointee.weakCompareExchange(
       expected: old, desired: old & ~mask | entry << shift, ordering: .relaxed)
-  }
-}
-
-extension RowNumbers {
-  /// The entries of a bucket with the tag of an id. Not to be kept longer than the lease.
-  struct Candidates {
-    fileprivate let bucket: UnsafeMutablePointer<Word>
-    fileprivate let rowMask: UInt64
-    fileprivate var places: UInt64
-
-    fileprivate var place: Int { places.trailingZeroBitCount }
-
-    /// The next row that may be the id's; nil after the last. Row 0 or another id's row where another
-    /// thread changes the entry just now: the caller checks whose row it is.
-    @inline(__always)
-    mutating func next() -> UInt64? {
-      guard places != 0 else { return nil }
-      let place = place
-      places &= places &- 1
-      return bucket[place & 31].load(ordering: .relaxed) >> UInt64(place & 32) & rowMask
-    }
-  }
-
-  /// How many buckets, and of which kind.
-  struct Shape: Equatable {
-    static let bucketBytes = 64
-    let bucketCount: Int
-    /// Bits of a row number in an entry.
-    let rowBits: UInt64
-    let isWide: Bool
-
-    /// Buckets for `entries` of a table with `rowCount` rows, which may become twice as many.
-    init(rowCount: UInt64, entries: Int) {
-      let bits = UInt64(64 - (rowCount * 2).leadingZeroBitCount)
-      isWide = bits > 26
-      rowBits = isWide ? 40 : max(bits, 20)
-      let perBucket = isWide ? 8 : 16
-      bucketCount = (entries + perBucket - 1) / perBucket
-    }
-
-    private init(bucketCount: Int, like other: Shape) {
-      self.bucketCount = bucketCount
-      rowBits = other.rowBits
-      isWide = other.isWide
-    }
-
-    /// No more buckets than fit into so many bytes.
-    func limited(toBytes bytes: Int) -> Shape {
-      Shape(bucketCount: max(0, min(bucketCount, bytes / Self.bucketBytes)), like: self)
-    }
-
-    /// Not many more buckets than for so many entries.
-    func limited(toEntries entries: Int) -> Shape {
-      let limited = Shape(
-        bucketCount: min(bucketCount, (entries + perBucket - 1) / perBucket), like: self)
-      return bucketCount < limited.bucketCount / 2 * 3 ? self : limited
-    }
-
-    /// Whether it is time for this shape, where so many entries were stored in the old one: where it is larger by half, and
-    /// a quarter of the old one is in use.
-    func isGrowth(of old: Shape, entries: Int) -> Bool {
-      bucketCount >= (old.bucketCount + 1) / 2 * 3 && entries >= old.entries / 4
-    }
-
-    private var perBucket: Int { isWide ? 8 : 16 }
-    var entries: Int { bucketCount * perBucket }
-    var bytes: Int { bucketCount * Self.bucketBytes }
-    var rowMask: UInt64 { 1 << rowBits - 1 }
-    /// The bits of the tags in a word of narrow entries.
-    var tagMask: UInt64 { ~(rowMask | rowMask << 32) }
-
-    /// The tag of a hash.
-    @inline(__always)
-    func tag(_ hash: UInt64) -> UInt64 {
-      let tag = hash & (isWide ? 0xff_ffff : 0xffff_ffff >> rowBits)
-      return tag == 0 ? 1 : tag
-    }
   }
 }

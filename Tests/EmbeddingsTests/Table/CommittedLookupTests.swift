@@ -128,7 +128,8 @@ import Testing
     }
     let numbers = try #require(table.core.locations.knownNumbers)
     let known = (1...20_000 as ClosedRange<Int64>).count { id in
-      numbers.candidate(RowKey(int64: id).hash) != RowNumbers.noRow
+      var candidates = numbers.candidates(RowKey(int64: id).hash)
+      return candidates.next() != nil
     }
     #expect(known > 19_800)
     try check(table, Array(1...20_000), { Float($0) }, "all")
@@ -148,5 +149,19 @@ import Testing
     #expect(advice.takeBatchWithout())
     advice.note(rows: 1000, time: .milliseconds(5))
     #expect(!advice.takeBatchWithout())
+  }
+
+  @Test func theLessChangesTheFewerBatchesAskTheCache() {
+    let advice = CacheAdvice()
+    func batchesWithout(hits: Int) -> Int {
+      advice.note(hits: hits, misses: 1000 - hits, missTime: .zero)
+      return (0..<300).count { _ in advice.takeBatchWithout() }
+    }
+    #expect([40, 42, 38, 41, 40, 43].map(batchesWithout) == [15, 31, 63, 127, 127, 127])
+    // A cache that is warming up is asked more often.
+    #expect([80, 130, 200].map(batchesWithout) == [15, 15, 15])
+    #expect([200, 100].map(batchesWithout) == [31, 63])
+    #expect(batchesWithout(hits: 500) == 0)
+    #expect(batchesWithout(hits: 100) == 15)
   }
 }
