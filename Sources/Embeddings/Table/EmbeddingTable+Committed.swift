@@ -36,16 +36,21 @@ extension EmbeddingTable {
     let dimension = storage.layout.dimension
     scratch.begin(ids.count)
     let sharing = shared == nil ? nil : scratch.sharing
+    let reads = core.coldReads.begin(misses: ids.count)
+    defer { core.coldReads.end(reads) }
     try database.environment.read { (transaction) throws(EmbeddingError) in
       let lease = try core.locations.lease(transaction) { (transaction) throws(EmbeddingError) in
         try database.tableRecord(name, in: transaction)
       }
       if let numbers = lease.numbers, let addresses = lease.addresses, let int64s = ids.int64s {
-        copyLocated(int64s, ids.count, scratch, numbers, addresses, into: output)
+        copyLocated(
+          int64s, ids.count, scratch, numbers, addresses, asksAhead: reads.asksAhead, into: output)
       } else {
         scratch.missAll(ids)
       }
-      _ = try forEachDescended(ids, scratch, lease, transaction) { i, stored in
+      _ = try forEachDescended(
+        ids, scratch, lease, transaction, asksAhead: reads.asksAhead
+      ) { i, stored in
         let target = output + i * dimension
         if let stored {
           stored.block.copyVector(stored.index, to: target)
@@ -67,7 +72,7 @@ extension EmbeddingTable {
   /// nothing else keeps several of those searches going at once.
   private func copyLocated(
     _ ids: UnsafePointer<Int64>, _ count: Int, _ scratch: BatchScratch, _ numbers: RowNumbers,
-    _ addresses: BlockAddresses.Lease, into output: UnsafeMutablePointer<Float>
+    _ addresses: BlockAddresses.Lease, asksAhead: Bool, into output: UnsafeMutablePointer<Float>
   ) {
     let group = Self.group
     let layout = storage.layout
@@ -102,6 +107,7 @@ extension EmbeddingTable {
           keys[k & mask] = start.map { $0 + (keysOffset &+ 8 &* index) }
           vectors[k & mask] =
             (start ?? UnsafeRawPointer(output)) + (vectorsOffset &+ vectorBytes &* index)
+          if asksAhead, let start { layout.askAhead(index, of: start) }
         }
         for k in atBlock { if let key = keys[k & mask] { ck_prefetch(key) } }
         for k in atBlock where keys[k & mask] != nil {

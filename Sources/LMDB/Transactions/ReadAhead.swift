@@ -46,9 +46,19 @@ package struct ReadAhead {
     let start = max(page, end)
     end = page + Self.windowPages
     asked = start << Self.pageBits..<end << Self.pageBits
-    // Advice: beyond the end of the file, or of the map, there is nothing to read.
-    madvise(
-      UnsafeMutableRawPointer(bitPattern: start << Self.pageBits),
-      Int((end - start) << Self.pageBits), MADV_WILLNEED)
+    // Beyond the end of the file, or of the map, there is nothing to read.
+    askForPages(start << Self.pageBits..<end << Self.pageBits)
   }
+}
+
+/// Asks for the pages of the map that hold `bytes` to be read, and does not wait for them.
+package func askForPages(_ bytes: UnsafeRawBufferPointer) {
+  let start = UInt(bitPattern: bytes.baseAddress)
+  askForPages(start & ~4095..<(start + UInt(bytes.count) + 4095) & ~4095)
+}
+
+/// Advice, whose failure changes nothing.
+private func askForPages(_ addresses: Range<UInt>) {
+  madvise(
+    UnsafeMutableRawPointer(bitPattern: addresses.lowerBound), addresses.count, MADV_WILLNEED)
 }
