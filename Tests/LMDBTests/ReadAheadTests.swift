@@ -5,8 +5,8 @@ import Testing
 @Suite struct ReadAheadTests {
   /// The pages asked for, by a scan that reaches `pages` one after the other.
   private func asked(_ pages: some Sequence<UInt>) -> [Range<UInt>] {
-    // Past the last page of any process: the system refuses the advice.
-    let base = UInt(1) << 52
+    // Beyond the addresses of any process: the system refuses the advice.
+    let base = UInt(1) << 40
     var readAhead = ReadAhead()
     var ranges: [Range<UInt>] = []
     for page in pages {

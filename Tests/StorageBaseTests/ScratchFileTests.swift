@@ -16,7 +16,7 @@ import Testing
     #expect(first.load(fromByteOffset: 8191, as: UInt8.self) == 1)
     file.giveBack(first)
     #expect(file.take() == first)
-    #expect(try FileFaults.run(FaultPlan(failingCall: 0)) { file.take() == nil })
+    #expect(FileFaults.run(FaultPlan(failingCall: 0)) { file.take() == nil })
     #expect(file.isExhausted)
   }
 

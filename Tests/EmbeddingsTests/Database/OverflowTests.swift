@@ -98,8 +98,9 @@ import Testing
   }
 
   @Test func aForkedChildIsRefusedWhileRowsOverflowAndTheParentsRowsSurvive() async {
-    await #expect(processExitsWith: .success) { [configuration = configuration] in
+    await #expect(processExitsWith: .success) {
       let scratch = Scratch()
+      let configuration = OverflowTests().configuration
       let database = try EmbeddingDatabase(
         at: scratch.path, options: .init(cacheBudget: 1 << 20, scratchLimit: 4 << 20))
       let table = try database.table("t", configuration)
