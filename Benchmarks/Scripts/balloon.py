@@ -2,7 +2,7 @@
 
 For machines without control groups. It takes memory until `available` bytes are, as MemAvailable of
 /proc/meminfo counts them, and holds it until its standard input ends; whatever ends it, the system
-takes the memory back. It never leaves less than 2 GiB: where others need more meanwhile it gives
+takes the memory back. It never leaves less than 2.5 GiB: where others need more meanwhile it gives
 memory back at once, and does not take it again.
 
     python3 Scripts/balloon.py --available 3221225472    # until Ctrl-D
@@ -17,7 +17,7 @@ import select
 import subprocess
 import sys
 
-LEAST_AVAILABLE = 2 << 30
+LEAST_AVAILABLE = 5 << 29
 CHUNK = 64 << 20
 
 
@@ -41,6 +41,10 @@ class Balloon:
 
     def grow(self):
         chunk = mmap.mmap(-1, CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            # A fifth of the time, and of the page tables.
+            with contextlib.suppress(OSError):
+                chunk.madvise(mmap.MADV_HUGEPAGE)
         view = ctypes.c_char.from_buffer(chunk)
         failed = self.lock(ctypes.addressof(view), CHUNK)
         del view
@@ -98,11 +102,11 @@ def possible():
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--available", type=int, required=True, help="bytes to leave, 2 GiB or more")
+    parser.add_argument("--available", type=int, required=True, help="bytes to leave, 2.5 GiB or more")
     parser.add_argument("--most", type=int, default=1 << 60, help="bytes that it takes at most")
     options = parser.parse_args()
     if options.available < LEAST_AVAILABLE:
-        parser.error("--available is at least 2 GiB (2147483648)")
+        parser.error("--available is at least 2.5 GiB (2684354560)")
     with contextlib.suppress(KeyboardInterrupt):
         Balloon().hold(options.available, options.most)
 

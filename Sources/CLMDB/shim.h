@@ -3,6 +3,7 @@
 #include <sys/vfs.h>
 
 #include <stdint.h>
+#include <stdlib.h>
 
 #ifdef __linux__
 // Declared here since the C library shows it only with _GNU_SOURCE.
@@ -17,4 +18,28 @@ static inline void clmdb_start_writeback(int fd) {
 #else
   (void)fd;
 #endif
+}
+
+/// Where a write transaction keeps its list of pages written ahead of its commit, if that is to be
+/// freed for LMDB: 0.9.24 forgets the list when the transaction ends (ITS#9155, mended in 0.9.25),
+/// and with it 1 MiB of addresses, and 8 bytes of memory for each of those pages. NULL for any other
+/// version, and where the transaction does not look as it does in that one.
+static inline void **_Nullable clmdb_forgotten_list(MDB_txn *_Nonnull transaction) {
+  int major = 0, minor = 0, patch = 0;
+  mdb_version(&major, &minor, &patch);
+  if (major != 0 || minor != 9 || patch != 24) return NULL;
+  // struct MDB_txn: parent, child, next page, id, environment, freed pages, loose pages, their
+  // count, pages written ahead.
+  void **words = (void **)transaction;
+  const int isKnown = words[0] == NULL && (size_t)words[3] == mdb_txn_id(transaction) &&
+                      words[4] == (void *)mdb_txn_env(transaction);
+  return isKnown ? words + 8 : NULL;
+}
+
+/// Frees that list, after its transaction has ended and before the next one begins.
+static inline void clmdb_free_list(void *_Nullable *_Nullable list) {
+  if (list == NULL || *list == NULL) return;
+  // The list begins with its length, behind its capacity.
+  free((size_t *)*list - 1);
+  *list = NULL;
 }

@@ -1,3 +1,4 @@
+import Glibc
 import LMDB
 import StorageBase
 import TestSupport
@@ -130,4 +131,38 @@ import Testing
       #expect(try environment.value(key, in: rows) == bytes(key, count: 5_000))
     }
   }
+
+  /// LMDB 0.9.24 forgets a MiB of addresses at the end of each transaction that wrote pages ahead. A
+  /// process of its own, since other tests need memory at the same time.
+  @Test func pagesWrittenAheadLeaveNoMemoryBehind() async {
+    await #expect(processExitsWith: .success) { [path = directory.path as String] in
+      let environment = try open(path)
+      let rows = try environment.rows()
+      let value = [UInt8](repeating: 1, count: 8_000)
+      func write(fails: Bool) {
+        try? environment.write { (transaction) throws(EmbeddingError) in
+          for key in 0..<64 as Range<UInt64> {
+            try value.withBytes { (value) throws(EmbeddingError) in
+              try transaction.put(key, value, in: rows)
+            }
+          }
+          try transaction.writeAhead(rows)
+          if fails { throw EmbeddingError(.io, "stopped by the test") }
+        }
+      }
+      write(fails: false)
+      let before = addressSpace()
+      for round in 0..<64 { write(fails: round % 2 == 1) }
+      #expect(addressSpace() < before + 32 << 20)
+    }
+  }
+}
+
+/// Bytes of addresses that this process uses.
+private func addressSpace() -> Int {
+  guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+  defer { fclose(file) }
+  var line = [CChar](repeating: 0, count: 128)
+  fgets(&line, 128, file)
+  return strtol(line, nil, 10) * Int(getpagesize())
 }

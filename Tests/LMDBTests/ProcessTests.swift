@@ -4,17 +4,6 @@ import StorageBase
 import TestSupport
 import Testing
 
-/// `fork`, which Swift hides: only for what a forked child must refuse.
-private func forked(_ child: () -> Int32) -> Int32 {
-  let symbol = dlsym(nil, "fork")!
-  let fork = unsafeBitCast(symbol, to: (@convention(c) () -> pid_t).self)
-  let process = fork()
-  if process == 0 { _exit(child()) }
-  var status: Int32 = 0
-  waitpid(process, &status, 0)
-  return status
-}
-
 /// Uses `environment` in every way; gives the number of the first that is not refused, 0 for none.
 private func refusals(_ environment: Environment, _ rows: NamedDatabase) -> Int32 {
   let codes = [

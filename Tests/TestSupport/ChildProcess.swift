@@ -66,3 +66,15 @@ package final class ChildProcess {
     close(output)
   }
 }
+
+/// `fork`, which Swift hides: only for what a forked child must refuse. Runs `child` there, and gives
+/// the child's status, as `waitpid` does.
+package func forked(_ child: () -> Int32) -> Int32 {
+  let symbol = dlsym(nil, "fork")!
+  let fork = unsafeBitCast(symbol, to: (@convention(c) () -> pid_t).self)
+  let process = fork()
+  if process == 0 { _exit(child()) }
+  var status: Int32 = 0
+  waitpid(process, &status, 0)
+  return status
+}

@@ -23,18 +23,33 @@ public struct ResidentMemory {
 
   /// What it has now.
   public static func now() -> ResidentMemory {
-    var memory = ResidentMemory()
-    guard let status = fopen("/proc/self/status", "r") else { return memory }
-    defer { fclose(status) }
-    var line = [CChar](repeating: 0, count: 256)
-    while fgets(&line, Int32(line.count), status) != nil {
-      let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-      let text = String(decoding: bytes, as: UTF8.self)
-      let fields = text.split(whereSeparator: { $0 == ":" || $0.isWhitespace })
-      guard fields.count >= 2, let value = Int(fields[1]) else { continue }
-      if fields[0] == "RssAnon" { memory.anonymous = value }
-      if fields[0] == "RssFile" { memory.file = value }
-    }
-    return memory
+    let status = fields(of: "/proc/self/status")
+    return ResidentMemory(anonymous: status["RssAnon"] ?? 0, file: status["RssFile"] ?? 0)
   }
+}
+
+/// The memory that programs can get without any being taken from others, page cache included, in
+/// bytes; nil where the system does not say.
+public func availableBytes() -> Int? {
+  fields(of: "/proc/meminfo")["MemAvailable"].map { $0 * 1024 }
+}
+
+/// The bytes that this process had read from a disk, pages of mapped files included; nil where the
+/// system does not say.
+public func diskReadBytes() -> Int? { fields(of: "/proc/self/io")["read_bytes"] }
+
+/// The numbers of a file of lines `name: number unit`.
+private func fields(of path: String) -> [String: Int] {
+  var numbers: [String: Int] = [:]
+  guard let file = fopen(path, "r") else { return numbers }
+  defer { fclose(file) }
+  var line = [CChar](repeating: 0, count: 256)
+  while fgets(&line, Int32(line.count), file) != nil {
+    let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    let text = String(decoding: bytes, as: UTF8.self)
+    let fields = text.split(whereSeparator: { $0 == ":" || $0.isWhitespace })
+    guard fields.count >= 2, let value = Int(fields[1]) else { continue }
+    numbers[String(fields[0])] = value
+  }
+  return numbers
 }

@@ -29,14 +29,14 @@ struct Scale: ParsableCommand {
     guard !fileExists(path) else {
       throw ValidationError("\(path) exists; name a directory that does not, or remove it.")
     }
-    let database = try EmbeddingDatabase(at: path, options: .init(cacheBudget: budget << 20))
-    let table = try database.table(
-      "rows",
-      TableConfiguration(
-        dimension: dimension, idType: .int64, optimizer: .adagrad(learningRate: 0.05)))
-    var run = TrainingRun(
-      database: database, table: table, batch: batch, commitEvery: commitEvery,
-      reportEvery: reportEvery)
+    let configuration = TableConfiguration(
+      dimension: dimension, idType: .int64, optimizer: .adagrad(learningRate: 0.05))
+    var run = try TrainingRun(
+      batch: batch, dimension: dimension, commitEvery: commitEvery, reportEvery: reportEvery
+    ) {
+      let database = try EmbeddingDatabase(at: path, options: .init(cacheBudget: budget << 20))
+      return (database, try database.table("rows", configuration))
+    }
 
     var next = 0
     try run.phase("first sight", steps: (rows + batch - 1) / batch) { ids in

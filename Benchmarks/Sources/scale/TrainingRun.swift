@@ -23,18 +23,20 @@ struct TrainingRun {
     var longestStep = 0.0
   }
 
+  /// - Parameter open: opens the database, once the program has all memory of its own.
   init(
-    database: EmbeddingDatabase, table: EmbeddingTable, batch: Int, commitEvery: Int,
-    reportEvery: Int
-  ) {
-    self.database = database
-    self.table = table
+    batch: Int, dimension: Int, commitEvery: Int, reportEvery: Int,
+    open: () throws -> (EmbeddingDatabase, EmbeddingTable)
+  ) throws {
     self.commitEvery = commitEvery
     self.reportEvery = reportEvery
     ids = Array(repeating: 0, count: batch)
-    let floats = batch * table.configuration.dimension
+    let floats = batch * dimension
     vectors = Array(repeating: 0, count: floats)
     gradients = (0..<floats).map { Float($0 % 1000 - 500) * 1e-4 }
+    let before = ResidentMemory.now().anonymous >> 10
+    print("{\"phase\": \"before the database is opened\", \"rss_anonymous_mib\": \(before)}")
+    (database, table) = try open()
   }
 
   /// Runs `steps` steps on the ids that `fill` chooses.

@@ -36,12 +36,16 @@ func dropFromPageCache(_ path: String) {
   #endif
 }
 
-/// Drops a file from the page cache, and reads it once from start to end.
+/// Drops a file from the page cache, and reads it once in its order: only its end, where memory has no
+/// room for more, since what was read before would be dropped again.
 func readOnce(_ path: String) {
   dropFromPageCache(path)
   let file = open(path, O_RDONLY)
   guard file >= 0 else { return }
   defer { close(file) }
+  if let available = availableBytes() {
+    lseek(file, off_t(max(0, fileSize(path) - available)), SEEK_SET)
+  }
   let size = 4 << 20
   let buffer = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 4096)
   defer { buffer.deallocate() }

@@ -48,6 +48,7 @@ struct Training {
     if options.cold { try takeFirst(first, keys: Keys(keys), at: path) }
     // Rows, and the pages of the commits, as many as this workload needs at its usual size.
     let distinctBytes = min(stream.rows, ids.count / 6) * options.dimension * 8 * 2
+    let memoryBefore = ResidentMemory.now().anonymous
     let database = try EmbeddingDatabase(
       at: path, options: .init(cacheBudget: budget, scratchLimit: options.scratch))
     if !options.cold { try writeOnce(min(2 * distinctBytes, 4 << 30), to: database) }
@@ -59,6 +60,7 @@ struct Training {
     var times: [Double] = []
     var commits: [Double] = []
     var distinct = 0
+    var mostMemory = 0
     var usage = Usage()
     let start = seconds()
     for step in first..<stream.batches {
@@ -72,6 +74,7 @@ struct Training {
         commits.append(seconds() - beginCommit)
       }
       times.append(seconds() - begin)
+      if done % 5 == 0 { mostMemory = max(mostMemory, ResidentMemory.now().anonymous) }
     }
     let total = seconds() - start
     usage.stop()
@@ -93,6 +96,8 @@ struct Training {
     result["durable_s"] = durable
     result["rows_per_s_durable"] = Double(times.count * stream.batchSize) / (total + durable)
     result["commit_every"] = options.commitEvery
+    result["anonymous_mib_before"] = memoryBefore >> 10
+    result["anonymous_mib_most"] = mostMemory >> 10
     result["waits_for_commits"] = options.waitForCommits
     result["prefetches"] = options.prefetch
     result["cold"] = options.cold

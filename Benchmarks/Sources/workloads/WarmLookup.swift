@@ -30,7 +30,9 @@ struct WarmLookup {
     let half = max(first.upperBound, stream.batches / 2)
     for batch in first.upperBound..<half { try batches.lookup(batch, in: table, threads) }
     let order = half..<max(half + 1, stream.batches)
+    let read = diskReadBytes()
     let passes = try batches.time(order, passes: options.passes, in: table, threads)
+    let readEnd = diskReadBytes()
     usage.stop()
     let checked = try batches.check(first, in: table, threads)
 
@@ -40,6 +42,10 @@ struct WarmLookup {
     result["rows_per_s_first"] = batches.rowsPerSecond(first, [firstTime])
     result["rows_per_s_pass_1"] = batches.rowsPerSecond(order, [passes[0]])
     result["passes"] = passes.count
+    if let read, let readEnd {
+      let rows = passes.count * order.count * stream.batchSize
+      result["disk_bytes_per_row"] = Double(readEnd - read) / Double(rows)
+    }
     result["disk_bytes"] = allocatedBytes(source.dataFile)
     result.print(checked: checked, usage: usage)
     try database.close()

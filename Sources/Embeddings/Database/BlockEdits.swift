@@ -69,7 +69,7 @@ struct BlockEdits: ~Copyable {
             planned.give(batch)
           }
           if planning.underWay == 0 { break }
-          if !hasThread, let batch = planned.take() { 
+          if !hasThread, let batch = planned.take() {
             batch.fill(from: rows, rowCount: newCount, at: pace)
             laidOut.give(batch)
           }

@@ -31,9 +31,12 @@ struct CommittedTable: SamplingSource, ~Copyable {
   func forEachBlock(
     _ body: (_ block: BlockView, _ rows: Int) throws(EmbeddingError) -> Void
   ) throws(EmbeddingError) {
+    var readAhead = ReadAhead()
     for number in 0..<blockCount {
-      try body(
-        try storage.checkedBlock(UInt64(number), in: view.transaction), rowCount(ofBlock: number))
+      let block = try storage.block(UInt64(number), in: view.transaction)
+      readAhead.reach(block.bytes.baseAddress)
+      guard block.isIntact else { throw storage.damage(UInt64(number)) }
+      try body(block, rowCount(ofBlock: number))
     }
   }
 
@@ -43,13 +46,16 @@ struct CommittedTable: SamplingSource, ~Copyable {
     changedAfter generation: UInt64,
     _ body: (_ block: BlockView, _ rows: Int) throws(EmbeddingError) -> Void
   ) throws(EmbeddingError) {
+    var readAhead = ReadAhead()
     try ChangeIndex(storage: storage).forEachBlock(
       changedAfter: generation, in: view.transaction
     ) { (number) throws(EmbeddingError) in
       guard number < UInt64(blockCount) else {
         throw storage.corruption("the change index names block \(number), of \(blockCount)")
       }
-      try body(try storage.block(number, in: view.transaction), rowCount(ofBlock: Int(number)))
+      let block = try storage.block(number, in: view.transaction)
+      readAhead.reach(block.bytes.baseAddress)
+      try body(block, rowCount(ofBlock: Int(number)))
     }
   }
 

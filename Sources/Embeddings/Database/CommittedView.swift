@@ -99,17 +99,19 @@ public struct CommittedView: ~Copyable {
       idType: storage.idType, dimension: layout.dimension,
       slotCount: includingSlots ? layout.slotCount : 0)
     var row: UInt64 = 0
+    var readAhead = ReadAhead()
     while row < count {
       batch.removeAll()
       let next = row + min(step, count - row)
-      try append(row..<next, of: storage, to: &batch)
+      try append(row..<next, of: storage, to: &batch, &readAhead)
       row = next
       guard try body(batch) else { return }
     }
   }
 
   private func append(
-    _ range: Range<UInt64>, of storage: TableStorage, to batch: inout RowBatch
+    _ range: Range<UInt64>, of storage: TableStorage, to batch: inout RowBatch,
+    _ readAhead: inout ReadAhead
   ) throws(EmbeddingError) {
     let layout = storage.layout
     var rows: [UInt64] = []
@@ -117,7 +119,9 @@ public struct CommittedView: ~Copyable {
     var row = range.lowerBound
     while row < range.upperBound {
       let (number, first) = layout.place(ofRow: row)
-      let block = try storage.checkedBlock(number, in: transaction)
+      let block = try storage.block(number, in: transaction)
+      readAhead.reach(block.bytes.baseAddress)
+      guard block.isIntact else { throw storage.damage(number) }
       let count = min(layout.rowsPerBlock - first, Int(range.upperBound - row))
       for index in first..<first + count {
         rows.append(row)

@@ -84,10 +84,13 @@ struct EvictionChoice {
     _ body: (inout EvictionChoice, BlockView, Range<UInt64>) -> Void
   ) throws(EmbeddingError) {
     let rowsPerBlock = UInt64(storage.layout.rowsPerBlock)
+    var readAhead = ReadAhead()
     for number in 0..<storage.layout.blockCount(rows: rows.rowCount) {
       let start = number * rowsPerBlock
       let range = start..<min(start + rowsPerBlock, rows.rowCount)
-      body(&self, try storage.block(number, in: transaction), range)
+      let block = try storage.block(number, in: transaction)
+      readAhead.reach(block.bytes.baseAddress)
+      body(&self, block, range)
       if number % 64 == 63 { note(range.upperBound, phase) }
     }
     note(rows.rowCount, phase)

@@ -13,6 +13,7 @@ struct TableCheck {
   private var rows: [(treeKey: UInt64, row: UInt64)] = []
   private var totalFrequency: UInt64 = 0
   private var history: HistoryCheck
+  private var readAhead = ReadAhead()
   private var isWhole = true
 
   init(
@@ -80,6 +81,7 @@ struct TableCheck {
       isWhole = false
       return note(.block, "block \(number) cannot be read: \(error.message)", &report)
     }
+    readAhead.reach(block.bytes.baseAddress)
     let isIntact = block.isIntact
     if !isIntact {
       isWhole = false
@@ -164,7 +166,9 @@ struct TableCheck {
     var count: UInt64 = 0
     do throws(EmbeddingError) {
       try transaction.withCursor(storage.ids) { (cursor) throws(EmbeddingError) in
+        var readAhead = ReadAhead()
         while let (treeKey, value) = try cursor.next() {
+          readAhead.reach(value.baseAddress)
           switch storage.idType {
           case .int64:
             count += 1

@@ -58,7 +58,9 @@ extension EmbeddingTable {
     let share = (blocks.count + scans.count - 1) / scans.count
     return inThreads(&scans) { (scan, thread) -> UInt64? in
       let range = min(thread * share, blocks.count)..<min((thread + 1) * share, blocks.count)
+      var readAhead = ReadAhead()
       for block in blocks[range] {
+        readAhead.reach(block.bytes.baseAddress)
         guard block.isIntact else { return block.number }
         let firstRow = Int(block.number) * block.layout.rowsPerBlock
         scan.add(

@@ -36,16 +36,21 @@ extension EmbeddingTable {
     let dimension = storage.layout.dimension
     scratch.begin(ids.count)
     let sharing = shared == nil ? nil : scratch.sharing
+    let reads = core.coldReads.begin(misses: ids.count)
+    defer { core.coldReads.end(reads) }
     try database.environment.read { (transaction) throws(EmbeddingError) in
       let lease = try core.locations.lease(transaction) { (transaction) throws(EmbeddingError) in
         try database.tableRecord(name, in: transaction)
       }
       if let numbers = lease.numbers, let addresses = lease.addresses, let int64s = ids.int64s {
-        copyLocated(int64s, ids.count, scratch, numbers, addresses, into: output)
+        copyLocated(
+          int64s, ids.count, scratch, numbers, addresses, asksAhead: reads.asksAhead, into: output)
       } else {
         scratch.missAll(ids)
       }
-      _ = try forEachDescended(ids, scratch, lease, transaction) { i, stored in
+      _ = try forEachDescended(
+        ids, scratch, lease, transaction, asksAhead: reads.asksAhead
+      ) { i, stored in
         let target = output + i * dimension
         if let stored {
           stored.block.copyVector(stored.index, to: target)
@@ -61,15 +66,44 @@ extension EmbeddingTable {
   /// Copies the vectors of the ids whose row and block are known, and notes the others as misses.
   private func copyLocated(
     _ ids: UnsafePointer<Int64>, _ count: Int, _ scratch: BatchScratch, _ numbers: RowNumbers,
-    _ addresses: BlockAddresses.Lease, into output: UnsafeMutablePointer<Float>
+    _ addresses: BlockAddresses.Lease, asksAhead: Bool, into output: UnsafeMutablePointer<Float>
   ) {
+    // Where rows come from a disk, piece by piece: a piece's blocks are asked for all at once.
+    let pieceSize = asksAhead ? 1024 : max(1, count)
     // Unsafe: the kernel reads the memory of both.
     withExtendedLifetime((numbers, addresses)) {
       var locations = ck_locations(numbers, addresses, storage.layout)
-      scratch.misses.fill { ck_copy_located(&locations, ids, count, output, $0) }
+      scratch.misses.fill { misses in
+        var missCount = 0
+        for start in stride(from: 0, to: count, by: pieceSize) {
+          let piece = ids + start
+          let length = min(pieceSize, count - start)
+          if asksAhead { askForBlocks(piece, length, numbers, addresses) }
+          let others = misses + missCount
+          let added = ck_copy_located(
+            &locations, piece, length, output + start * storage.layout.dimension, others)
+          for k in 0..<added { others[k] += UInt32(truncatingIfNeeded: start) }
+          missCount += added
+        }
+        return missCount
+      }
     }
     for i in scratch.misses.positions {
       scratch.hashes[Int(i)] = RowKey.hash(UInt64(bitPattern: ids[Int(i)]))
+    }
+  }
+
+  /// Asks the system for the pages where the ids' rows probably stand.
+  private func askForBlocks(
+    _ ids: UnsafePointer<Int64>, _ count: Int, _ numbers: RowNumbers,
+    _ addresses: BlockAddresses.Lease
+  ) {
+    let layout = storage.layout
+    for i in 0..<count {
+      var candidates = numbers.candidates(RowKey.hash(UInt64(bitPattern: ids[i])))
+      guard let row = candidates.next() else { continue }
+      let (block, index) = layout.place(ofRow: row)
+      if let start = addresses[block] { layout.askAhead(index, of: start) }
     }
   }
 }

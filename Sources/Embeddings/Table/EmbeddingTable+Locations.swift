@@ -82,7 +82,9 @@ extension TableStorage {
     found.reserveCapacity(Self.entriesAtOnce)
     try transaction.withCursor(ids) { (cursor) throws(EmbeddingError) in
       var entry = try cursor.seek(atOrAfter: first)
+      var readAhead = ReadAhead()
       while let (key, value) = entry {
+        readAhead.reach(value.baseAddress)
         if found.count == Self.entriesAtOnce {
           next = key
           return

@@ -33,30 +33,35 @@ extension EmbeddingTable {
     _ ids: UnsafeIDs, _ scratch: BatchScratch, prefetching bytes: Int,
     _ body: (_ position: Int, _ stored: StoredRow?) throws(EmbeddingError) -> Bool
   ) throws(EmbeddingError) -> Bool {
-    try database.environment.read { (transaction) throws(EmbeddingError) in
+    let reads = core.coldReads.begin(misses: scratch.misses.count)
+    defer { core.coldReads.end(reads) }
+    return try database.environment.read { (transaction) throws(EmbeddingError) in
       let lease = try core.locations.lease(transaction) { (transaction) throws(EmbeddingError) in
         try database.tableRecord(name, in: transaction)
       }
       if let numbers = lease.numbers, let int64s = ids.int64s {
         let isDone = try forEachLocated(
-          int64s, scratch, numbers, lease.addresses, transaction, prefetching: bytes, body)
+          int64s, scratch, numbers, lease.addresses, transaction, prefetching: bytes,
+          asksAhead: reads.asksAhead, body)
         guard isDone else { return false }
       }
-      return try forEachDescended(ids, scratch, lease, transaction, body)
+      return try forEachDescended(
+        ids, scratch, lease, transaction, asksAhead: reads.asksAhead, body)
     }
   }
 
   /// The same for the misses of which nothing is known, by a descent each in the id tree.
   func forEachDescended(
     _ ids: UnsafeIDs, _ scratch: BatchScratch, _ lease: RowLocations.Lease,
-    _ transaction: borrowing ReadTransaction,
+    _ transaction: borrowing ReadTransaction, asksAhead: Bool,
     _ body: (_ position: Int, _ stored: StoredRow?) throws(EmbeddingError) -> Bool
   ) throws(EmbeddingError) -> Bool {
     guard !scratch.misses.isEmpty else { return true }
     noteDescents(scratch.misses.count)
+    var ahead = RowsAhead(asksAhead: asksAhead)
     for i in scratch.sortedMisses(by: storage) {
       guard let row = try storage.row(of: scratch.key(i, of: ids), in: transaction) else {
-        guard try body(i, nil) else { return false }
+        guard try ahead.add(i, nil, body) else { return false }
         continue
       }
       lease.numbers?.store(scratch.hashes[i], row: row)
@@ -65,11 +70,10 @@ extension EmbeddingTable {
       if block == nil { block = try storage.block(place.block, in: transaction) }
       let found = block.unsafelyUnwrapped
       lease.addresses?.store(place.block, at: found.bytes.baseAddress.unsafelyUnwrapped)
-      guard try body(i, StoredRow(row: row, block: found, index: place.index)) else {
-        return false
-      }
+      let stored = StoredRow(row: row, block: found, index: place.index)
+      guard try ahead.add(i, stored, body) else { return false }
     }
-    return true
+    return try ahead.finish(body)
   }
 
   @inline(__always)
@@ -89,7 +93,8 @@ extension EmbeddingTable {
   private func forEachLocated(
     _ ids: UnsafePointer<Int64>, _ scratch: BatchScratch, _ numbers: RowNumbers,
     _ addresses: BlockAddresses.Lease?, _ transaction: borrowing ReadTransaction,
-    prefetching bytes: Int, _ body: (Int, StoredRow?) throws(EmbeddingError) -> Bool
+    prefetching bytes: Int, asksAhead: Bool,
+    _ body: (Int, StoredRow?) throws(EmbeddingError) -> Bool
   ) throws(EmbeddingError) -> Bool {
     let ahead = 8
     let ring = 4 * ahead
@@ -116,6 +121,7 @@ extension EmbeddingTable {
         let probe = probes + (atAddress & (ring - 1))
         if probe.pointee.row != Probe.none, let address = addresses?[probe.pointee.block] {
           probe.pointee.address = address
+          if asksAhead { layout.askAhead(probe.pointee.index, of: address) }
           layout.prefetch(probe.pointee.index, of: address, vectorBytes: bytes)
         }
       }

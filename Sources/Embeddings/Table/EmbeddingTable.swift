@@ -58,6 +58,7 @@ final class TableCore: Sendable {
   let locations: RowLocations
   private let madeDoorkeeper = Mutex<Doorkeeper?>(nil)
   let cacheAdvice = CacheAdvice()
+  let coldReads = ColdReads()
   let scratch = ScratchPool()
   let prefetches = PrefetchQueue()
   let sampler = SamplerState()

@@ -53,8 +53,11 @@ extension Environment {
 
   /// `MDB_NOTLS` always: a reader slot belongs to its transaction, not to its thread. Never
   /// `MDB_WRITEMAP`: stray writes would reach the disk, and a full one would raise `SIGBUS`.
+  /// `MDB_NORDAHEAD` always: where a file is larger than memory, the system would read as much around
+  /// each page as its disk is set to (8 MiB on some), and drop pages that are in use for it. Scans ask
+  /// for what comes next (`ReadAhead`).
   private static func flags(_ options: Options) -> UInt32 {
-    var flags = MDB_NOTLS
+    var flags = MDB_NOTLS | MDB_NORDAHEAD
     if options.isReadOnly { flags |= MDB_RDONLY }
     switch options.durability {
     case .full: break

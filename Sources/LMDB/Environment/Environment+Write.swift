@@ -50,7 +50,7 @@ extension Environment {
       return result
     } catch {
       if !progress.isFinished {
-        mdb_txn_abort(raw)
+        end(raw) { mdb_txn_abort($0) }
         forget(progress.opened)
         if progress.failureCode != 0, progress.failureCode != MDB_MAP_FULL {
           try settle(progress.failureCode, isCommit: false, environment)
@@ -77,7 +77,7 @@ extension Environment {
   ) throws(EmbeddingError) {
     let code: Int32
     if progress.dropped.isEmpty {
-      code = mdb_txn_commit(raw)
+      code = end(raw, mdb_txn_commit)
       progress.isFinished = true
     } else {
       // Removing a database closes its handle at once, for every reader too: none may be looking.
@@ -86,7 +86,7 @@ extension Environment {
         for database in progress.dropped {
           try check(mdb_drop(raw, database, 1), "dropping a named database")
         }
-        let code = mdb_txn_commit(raw)
+        let code = end(raw, mdb_txn_commit)
         progress.isFinished = true
         return code
       }
@@ -96,6 +96,13 @@ extension Environment {
     forget(progress.opened)
     if code == MDB_MAP_FULL { throw lmdbError(code, "committing") }
     try settle(code, isCommit: true, environment)
+  }
+
+  /// Ends a transaction by `call`, and frees what some versions of LMDB forget then.
+  private func end<R>(_ raw: OpaquePointer, _ call: (OpaquePointer) -> R) -> R {
+    let forgotten = clmdb_forgotten_list(raw)
+    defer { clmdb_free_list(forgotten) }
+    return call(raw)
   }
 
   /// Makes every copy of these handles invalid.

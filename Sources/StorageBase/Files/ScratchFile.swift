@@ -102,7 +102,9 @@ package final class ScratchFile: Sendable {
     guard state.descriptor >= 0, leavesRoom(state) else { return nil }
     var error: Int32
     repeat {
-      error = posix_fallocate(state.descriptor, off_t(state.end), off_t(regionBytes))
+      error =
+        FileFaults.next()
+        ?? posix_fallocate(state.descriptor, off_t(state.end), off_t(regionBytes))
     } while error == EINTR
     guard error == 0 else { return nil }
     let memory = mmap(

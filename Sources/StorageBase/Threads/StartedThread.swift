@@ -12,6 +12,7 @@ package struct StartedThread {
 
   /// Starts a thread; nil where the system gives none, and `body` has not run.
   package init?(_ body: @escaping () -> Void) {
+    guard !ThreadFaults.isNextRefused else { return nil }
     let work = Unmanaged.passRetained(Work(run: body))
     var thread = pthread_t()
     let status = pthread_create(

@@ -80,6 +80,63 @@ import Testing
     #expect(outcome.mostOverflow == 0 && outcome.commits > 2)
   }
 
+  @Test func whereTheDiskFillsUpRowsAreCommittedInstead() throws {
+    let unharmed = try train(scratchLimit: 4 << 20)
+    // Regions of 256 KiB: the disk has room for two, and then for no more.
+    let plan = FaultPlan(failingCall: 2, errno: ENOSPC, persists: true)
+    let outcome = try FileFaults.run(plan) { try train(scratchLimit: 4 << 20) }
+    #expect(plan.calls > 2)
+    #expect(outcome.mostOverflow > 0 && outcome.mostOverflow <= 512 << 10)
+    #expect(outcome.commits > unharmed.commits)
+    #expect(Set(outcome.order) == Set(unharmed.order))
+  }
+
+  @Test func whereTheDiskIsFullFromTheStartNothingOverflows() throws {
+    let plan = FaultPlan(failingCall: 0, errno: ENOSPC, persists: true)
+    let outcome = try FileFaults.run(plan) { try train(scratchLimit: 4 << 20) }
+    #expect(plan.calls > 0 && outcome.mostOverflow == 0 && outcome.commits > 2)
+  }
+
+  @Test func aForkedChildIsRefusedWhileRowsOverflowAndTheParentsRowsSurvive() async {
+    await #expect(processExitsWith: .success) {
+      let scratch = Scratch()
+      let configuration = OverflowTests().configuration
+      let database = try EmbeddingDatabase(
+        at: scratch.path, options: .init(cacheBudget: 1 << 20, scratchLimit: 4 << 20))
+      let table = try database.table("t", configuration)
+      try table.set(0..<1100, to: 1)
+      #expect(database.budget.overflowBytes > 0)
+      let ids = IDColumn(Array(0..<1100 as Range<Int64>))
+      let before = try table.lookup(ids)
+      let status = forked {
+        let uses: [() throws -> Void] = [
+          { _ = try table.lookup(ids) },
+          { try table.set(0..<1100, to: 2) },
+          { try database.commit(step: 1) },
+          { try database.close() },
+        ]
+        for (i, use) in uses.enumerated() {
+          do {
+            try use()
+            return Int32(i + 1)
+          } catch {
+            guard (error as? EmbeddingError)?.code == .forked else { return Int32(i + 11) }
+          }
+        }
+        return 0
+      }
+      // The low bits are those of a signal.
+      #expect(status == 0, "use \(status >> 8), signal \(status & 0x7f)")
+      #expect(database.budget.overflowBytes > 0)
+      #expect(try table.lookup(ids) == before)
+      try database.commit(step: 1)
+      try database.close()
+      let reopened = try EmbeddingDatabase(at: scratch.path)
+      #expect(try reopened.table("t").lookup(ids) == before)
+      try reopened.close()
+    }
+  }
+
   @Test func theScratchFileHasNoNameAndNothingIsLeftOfIt() throws {
     let scratch = Scratch()
     let database = try EmbeddingDatabase(

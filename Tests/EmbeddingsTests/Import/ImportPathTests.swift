@@ -48,6 +48,15 @@ import Testing
 
   @Test(arguments: [IDType.int64, .bytes], limits.indices)
   func everyPathGivesWhatTheReferenceDoes(type: IDType, number: Int) throws {
+    try compareWithTheReference(type, number)
+  }
+
+  @Test(arguments: [IDType.int64, .bytes], limits.indices)
+  func soDoesAnImportThatGetsNoThreads(type: IDType, number: Int) throws {
+    try ThreadFaults.refuse { try compareWithTheReference(type, number) }
+  }
+
+  private func compareWithTheReference(_ type: IDType, _ number: Int) throws {
     let limits = Self.limits[number]
     let database = try scratch.open()
     let table = try database.table("t", configuration(type))
@@ -109,6 +118,15 @@ import Testing
 
   @Test(arguments: limits.indices)
   func anImportThatFailsHalfWayLeavesNothing(number: Int) throws {
+    try failHalfWay(number)
+  }
+
+  @Test(arguments: limits.indices)
+  func norDoesOneWithoutThreads(number: Int) throws {
+    try ThreadFaults.refuse { try failHalfWay(number) }
+  }
+
+  private func failHalfWay(_ number: Int) throws {
     let table = try scratch.open().table("t", plain)
     try table.set(0..<100, to: 1)
     try table.database.commit(step: 1)

@@ -103,13 +103,17 @@ void run_warm_lookup(const Options &options, const std::string &name, LookupEngi
   for (size_t batch = 0; batch < first; batch++) batches.lookup(batch);
   const double first_time = seconds() - start;
   for (size_t batch = first; batch < half; batch++) batches.lookup(batch);
+  const int64_t read = disk_read_bytes();
   const auto times = batches.time(half, std::max(half + 1, count));
+  const int64_t read_end = disk_read_bytes();
   result.stop();
   const size_t timed = std::max(half + 1, count) - half;
   result.add("rows_per_s", batches.rows_per_second(timed, times));
   result.add("rows_per_s_first", batches.rows_per_second(first, {first_time}));
   result.add("rows_per_s_pass_1", batches.rows_per_second(timed, {times[0]}));
   result.add("passes", double(times.size()));
+  result.add("disk_bytes_per_row", double(read_end - read) /
+                                       double(times.size() * timed * batches.stream.batch_size));
   if (!directory.empty()) result.add("disk_bytes", double(allocated_bytes(directory)));
   result.print(batches.check(0, first));
 }

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 #include "harness.hpp"
 
@@ -109,6 +110,21 @@ static void each_file(const std::string &directory,
   closedir(listing);
 }
 
+/// The number of a line `name: number` of a file; `otherwise` where there is none.
+static int64_t field(const char *path, const std::string &name, int64_t otherwise) {
+  std::ifstream information(path);
+  std::string line;
+  while (std::getline(information, line))
+    if (line.rfind(name + ":", 0) == 0) return std::stoll(line.substr(name.size() + 1));
+  return otherwise;
+}
+
+int64_t disk_read_bytes() { return field("/proc/self/io", "read_bytes", 0); }
+
+static off_t available_bytes() {
+  return off_t(field("/proc/meminfo", "MemAvailable", int64_t(1) << 40)) << 10;
+}
+
 void read_once(const std::string &directory) {
   std::vector<char> buffer(4 << 20);
   each_file(directory, [&](const std::string &path) {
@@ -116,6 +132,10 @@ void read_once(const std::string &directory) {
     if (file < 0) return;
     fsync(file);
     posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    // Only the end, where memory has no room for more: what was read before would be dropped again.
+    struct stat status;
+    if (fstat(file, &status) == 0)
+      lseek(file, std::max<off_t>(0, status.st_size - available_bytes()), SEEK_SET);
     while (read(file, buffer.data(), buffer.size()) > 0) {
     }
     close(file);

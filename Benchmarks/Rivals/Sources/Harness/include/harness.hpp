@@ -34,6 +34,8 @@ void touch_memory(size_t bytes);
 void touch_disk(size_t bytes, const std::string &directory);
 /// Drops the files of a directory from the page cache, and reads each once.
 void read_once(const std::string &directory);
+/// The bytes that this process had read from a disk, pages of mapped files included.
+int64_t disk_read_bytes();
 size_t allocated_bytes(const std::string &directory);
 void remove_directory(const std::string &directory);
 bool exists(const std::string &path);
