@@ -23,7 +23,8 @@ static inline void clmdb_start_writeback(int fd) {
 /// Where a write transaction keeps its list of pages written ahead of its commit, if that is to be
 /// freed for LMDB: 0.9.24 forgets the list when the transaction ends (ITS#9155, mended in 0.9.25),
 /// and with it 1 MiB of addresses, and 8 bytes of memory for each of those pages. NULL for any other
-/// version, and where the transaction does not look as it does in that one.
+/// version, and where the transaction does not look as it does in that one. (A 0.9.24 that somebody
+/// mended by himself would free it a second time; none is known.)
 static inline void **_Nullable clmdb_forgotten_list(MDB_txn *_Nonnull transaction) {
   int major = 0, minor = 0, patch = 0;
   mdb_version(&major, &minor, &patch);

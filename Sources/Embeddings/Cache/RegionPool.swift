@@ -8,7 +8,8 @@ import Synchronization
   import Darwin
 #endif
 
-/// Memory on huge pages, in regions of one such page, for the cached rows of all tables of a database.
+/// Memory on huge pages, in regions of one such page, for the cached rows of all tables of a database,
+/// and for copies of them.
 ///
 /// What one table gives back the next one takes: to get fresh memory from the system, which clears
 /// it, costs several times what the rows cost that it is for. It all goes back when the database does.

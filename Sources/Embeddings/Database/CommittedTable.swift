@@ -33,9 +33,7 @@ struct CommittedTable: SamplingSource, ~Copyable {
   ) throws(EmbeddingError) {
     var readAhead = ReadAhead()
     for number in 0..<blockCount {
-      let block = try storage.block(UInt64(number), in: view.transaction)
-      readAhead.reach(block.bytes.baseAddress)
-      guard block.isIntact else { throw storage.damage(UInt64(number)) }
+      let block = try storage.checkedBlock(UInt64(number), in: view.transaction, &readAhead)
       try body(block, rowCount(ofBlock: number))
     }
   }

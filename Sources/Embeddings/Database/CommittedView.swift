@@ -119,9 +119,7 @@ public struct CommittedView: ~Copyable {
     var row = range.lowerBound
     while row < range.upperBound {
       let (number, first) = layout.place(ofRow: row)
-      let block = try storage.block(number, in: transaction)
-      readAhead.reach(block.bytes.baseAddress)
-      guard block.isIntact else { throw storage.damage(number) }
+      let block = try storage.checkedBlock(number, in: transaction, &readAhead)
       let count = min(layout.rowsPerBlock - first, Int(range.upperBound - row))
       for index in first..<first + count {
         rows.append(row)

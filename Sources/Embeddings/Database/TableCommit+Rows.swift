@@ -46,7 +46,8 @@ extension TableCommit {
       case .int64:
         try insert(part, of: numbers, isFirst: isFirst, in: transaction)
       case .bytes:
-        for element in part {
+        for (k, element) in part.enumerated() {
+          if k % 128 == 0 { pace?.giveWay() }
           let row = rows[Int(element.index)]
           // The bytes outlive the lock: the row stays where it is until the commit has ended.
           let bytes = table.cache.shards[Int(row.shard)].withRows { $0.idBytes(Int(row.slot)) }

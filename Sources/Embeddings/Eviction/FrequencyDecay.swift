@@ -32,8 +32,9 @@ struct FrequencyDecay {
     var buffer = BlockBuffer(layout: layout)
     var total: UInt64 = 0
     var bytesInMemory = 0
+    var readAhead = ReadAhead()
     for number in 0..<layout.blockCount(rows: record.rowCount) {
-      buffer.load(try storage.checkedBlock(number, in: transaction))
+      buffer.load(try storage.checkedBlock(number, in: transaction, &readAhead))
       let block = buffer.view(number: number)
       let first = number * UInt64(layout.rowsPerBlock)
       var isChanged = false

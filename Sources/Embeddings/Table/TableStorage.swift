@@ -101,6 +101,16 @@ struct TableStorage: Sendable {
     return block
   }
 
+  /// The same for a scan, which asks for the blocks ahead.
+  func checkedBlock<T: ReadableTransaction & ~Copyable>(
+    _ number: UInt64, in transaction: borrowing T, _ readAhead: inout ReadAhead
+  ) throws(EmbeddingError) -> BlockView {
+    let block = try block(number, in: transaction)
+    readAhead.reach(block.bytes.baseAddress)
+    guard block.isIntact else { throw damage(number) }
+    return block
+  }
+
   func damage(_ number: UInt64) -> EmbeddingError {
     corruption("block \(number) does not match its checksum")
   }

@@ -43,10 +43,13 @@ extension Environment {
     try read { (_) throws(EmbeddingError) in
       try visit { (environment) throws(EmbeddingError) in
         let flags = compacting ? UInt32(MDB_CP_COMPACT) : 0
-        // LMDB goes through the file, and asks for nothing ahead: for so long the system is to.
-        advise(MADV_NORMAL, environment)
+        // A plain copy goes through the file, and asks for nothing ahead: for so long the system is to.
+        var opened: UInt32 = 0
+        mdb_env_get_flags(environment, &opened)
+        let isRandom = !compacting && opened & UInt32(MDB_NORDAHEAD) != 0
+        if isRandom { advise(MADV_NORMAL, environment) }
         let code = mdb_env_copyfd2(environment, descriptor, flags)
-        advise(MADV_RANDOM, environment)
+        if isRandom { advise(MADV_RANDOM, environment) }
         if code == EIO, isDiskFull(descriptor: descriptor) {
           throw fileError(ENOSPC, name, "writing")
         }

@@ -42,7 +42,7 @@ extension Environment {
     mdb_env_set_mapsize(environment, mapSize)
     mdb_env_set_maxreaders(environment, UInt32(clamping: options.maxReaders))
     mdb_env_set_maxdbs(environment, UInt32(clamping: options.maxNamedDatabases))
-    let code = mdb_env_open(environment, path, flags(options), 0o664)
+    let code = mdb_env_open(environment, path, flags(options, path), 0o664)
     guard code == MDB_SUCCESS else {
       // LMDB asks for this after a failed open too.
       mdb_env_close(environment)
@@ -53,11 +53,12 @@ extension Environment {
 
   /// `MDB_NOTLS` always: a reader slot belongs to its transaction, not to its thread. Never
   /// `MDB_WRITEMAP`: stray writes would reach the disk, and a full one would raise `SIGBUS`.
-  /// `MDB_NORDAHEAD` always: where a file is larger than memory, the system would read as much around
-  /// each page as its disk is set to (8 MiB on some), and drop pages that are in use for it. Scans ask
-  /// for what comes next (`ReadAhead`).
-  private static func flags(_ options: Options) -> UInt32 {
-    var flags = MDB_NOTLS | MDB_NORDAHEAD
+  /// `MDB_NORDAHEAD` where the file may not fit into memory: the system would read as much around
+  /// each page as its disk is set to (8 MiB on some), and drop pages that are in use for it. Scans of
+  /// blocks then ask for what comes next (`ReadAhead`).
+  private static func flags(_ options: Options, _ path: String) -> UInt32 {
+    var flags = MDB_NOTLS
+    if mayNotFitIntoMemory(path + "/data.mdb") { flags |= MDB_NORDAHEAD }
     if options.isReadOnly { flags |= MDB_RDONLY }
     switch options.durability {
     case .full: break
@@ -65,6 +66,13 @@ extension Environment {
     case .noSync: flags |= MDB_NOSYNC
     }
     return UInt32(flags)
+  }
+
+  /// Whether a file takes more than half of the memory that is available now.
+  private static func mayNotFitIntoMemory(_ path: String) -> Bool {
+    var status = stat()
+    guard stat(path, &status) == 0, let available = availableMemory() else { return false }
+    return Int(status.st_size) > available / 2
   }
 
   /// LMDB wants a multiple of the system's page size, and some pages at least.

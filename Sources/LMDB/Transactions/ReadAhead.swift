@@ -2,8 +2,8 @@ import Glibc
 
 /// Asks for the pages that a scan is about to reach.
 ///
-/// The map is opened for random access: a page that is not in memory is read alone, where the system
-/// would read megabytes around it (``Environment``). A scan says here where it is. As long as it goes
+/// The map of a file that may not fit into memory is opened for random access: a page that is not in
+/// memory is read alone, where the system would read megabytes around it (``Environment``). A scan says here where it is. As long as it goes
 /// forward through the file by small steps, what comes next is read in large pieces, while the scan
 /// is still at work on the last one; elsewhere nothing is asked for.
 package struct ReadAhead {

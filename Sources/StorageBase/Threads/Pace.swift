@@ -12,9 +12,10 @@ import Synchronization
 ///
 /// A low priority is not enough: a thread that gets a processor, if only while another one waits for
 /// a moment, keeps it for some milliseconds, whatever its priority, and two that train may meanwhile
-/// share the other one. So who works behind leaves its processor every few hundred microseconds, so
-/// that the system looks for who else could use it. Not for ever: once it has waited a second it
-/// works for a tenth of the time at least, and nothing gives way while somebody waits for the work.
+/// share the other one. So who works behind leaves its processor every 100 to 200 microseconds, so
+/// that the system looks for who else could use it; where nobody else wants it, the work takes up to
+/// twice as long. Where others want it all the time, the work gets a tenth of the time at least, once
+/// it has waited a second. Nothing gives way while somebody waits for the work.
 package final class Pace: Sendable {
   /// Microseconds of a moment: enough for the system to bring a thread from another processor.
   private static let moment: UInt32 = 50

@@ -64,8 +64,9 @@ struct SectionExport {
     _ body: (_ block: BlockView, _ index: Int) throws(EmbeddingError) -> Void
   ) throws(EmbeddingError) {
     let count = try view.tableRecord(storage.name).rowCount
+    var readAhead = ReadAhead()
     for number in 0..<storage.layout.blockCount(rows: count) {
-      _ = try storage.checkedBlock(number, in: view.transaction)
+      _ = try storage.checkedBlock(number, in: view.transaction, &readAhead)
     }
     var written: UInt64 = 0
     try view.transaction.withCursor(storage.ids) { (cursor) throws(EmbeddingError) in
