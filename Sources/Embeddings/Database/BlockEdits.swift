@@ -55,25 +55,21 @@ struct BlockEdits: ~Copyable {
     let laidOut = HandOff<BlockBatch>()
     var change: UInt64 = 0
     var failure: EmbeddingError?
-    func layOut() {
-      while let batch = planned.take() {
-        batch.fill(from: rows, rowCount: newCount, at: pace)
-        laidOut.give(batch)
-      }
+    func layOut(_ batch: BlockBatch) {
+      batch.fill(from: rows, rowCount: newCount, at: pace)
+      laidOut.give(batch)
+    }
+    func layOutPlanned() {
+      while let batch = planned.take() { layOut(batch) }
     }
     func write(hasThread: Bool) {
       do throws(EmbeddingError) {
         var planning = BlockPlanning(rows, storage, bytes: cache.budget.bytesLaidOut, oldCount)
         while true {
           while let batch = try planning.next(in: transaction) {
-            planned.give(batch)
+            if hasThread { planned.give(batch) } else { layOut(batch) }
           }
-          if planning.underWay == 0 { break }
-          if !hasThread, let batch = planned.take() {
-            batch.fill(from: rows, rowCount: newCount, at: pace)
-            laidOut.give(batch)
-          }
-          guard let batch = laidOut.take() else { break }
+          guard planning.underWay > 0, let batch = laidOut.take() else { break }
           if let number = batch.damaged { throw storage.damage(number) }
           change &+= batch.frequencyChange
           for i in 0..<batch.count {
@@ -90,7 +86,7 @@ struct BlockEdits: ~Copyable {
     if rows.count < Self.leastForThread {
       write(hasThread: false)
     } else {
-      alongside(layOut, write)
+      alongside(layOutPlanned, write)
     }
     if let failure { throw failure }
     return change

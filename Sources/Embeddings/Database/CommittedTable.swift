@@ -51,8 +51,7 @@ struct CommittedTable: SamplingSource, ~Copyable {
       guard number < UInt64(blockCount) else {
         throw storage.corruption("the change index names block \(number), of \(blockCount)")
       }
-      let block = try storage.block(number, in: view.transaction)
-      readAhead.reach(block.bytes.baseAddress)
+      let block = try storage.block(number, in: view.transaction, &readAhead)
       try body(block, rowCount(ofBlock: Int(number)))
     }
   }

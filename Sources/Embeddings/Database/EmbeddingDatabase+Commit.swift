@@ -227,8 +227,8 @@ extension EmbeddingDatabase {
     let started = runInBackground { [self] in
       var next: CommitQueue.Request? = request
       while let request = next {
-        // The failure is kept for whoever commits or waits next.
         pace.begin()
+        // The failure is kept for whoever commits or waits next.
         try? write(request, at: pace, hasGate: false, isTold: false)
         next = commits.withLock { $0.begin() }
       }

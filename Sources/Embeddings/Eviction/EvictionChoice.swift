@@ -88,9 +88,7 @@ struct EvictionChoice {
     for number in 0..<storage.layout.blockCount(rows: rows.rowCount) {
       let start = number * rowsPerBlock
       let range = start..<min(start + rowsPerBlock, rows.rowCount)
-      let block = try storage.block(number, in: transaction)
-      readAhead.reach(block.bytes.baseAddress)
-      body(&self, block, range)
+      body(&self, try storage.block(number, in: transaction, &readAhead), range)
       if number % 64 == 63 { note(range.upperBound, phase) }
     }
     note(rows.rowCount, phase)

@@ -34,8 +34,8 @@ extension RowNumbers {
       return bucketCount < limited.bucketCount / 2 * 3 ? self : limited
     }
 
-    /// Whether it is time for this shape, where so many entries were stored in the old one: where it is larger by half, and
-    /// a quarter of the old one is in use.
+    /// Whether it is time for this shape, where so many entries were stored in the old one: where it is
+    /// larger by half, and a quarter of the old one is in use.
     func isGrowth(of old: Shape, entries: Int) -> Bool {
       bucketCount >= (old.bucketCount + 1) / 2 * 3 && entries >= old.entries / 4
     }

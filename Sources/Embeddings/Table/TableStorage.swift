@@ -94,20 +94,27 @@ struct TableStorage: Sendable {
   func checkedBlock<T: ReadableTransaction & ~Copyable>(
     _ number: UInt64, in transaction: borrowing T
   ) throws(EmbeddingError) -> BlockView {
-    let block = try block(number, in: transaction)
-    guard block.isIntact else {
-      throw damage(number)
-    }
-    return block
+    try intact(block(number, in: transaction))
   }
 
-  /// The same for a scan, which asks for the blocks ahead.
-  func checkedBlock<T: ReadableTransaction & ~Copyable>(
+  /// A block for a scan, which asks for those ahead.
+  func block<T: ReadableTransaction & ~Copyable>(
     _ number: UInt64, in transaction: borrowing T, _ readAhead: inout ReadAhead
   ) throws(EmbeddingError) -> BlockView {
     let block = try block(number, in: transaction)
     readAhead.reach(block.bytes.baseAddress)
-    guard block.isIntact else { throw damage(number) }
+    return block
+  }
+
+  /// The same, compared with its checksum.
+  func checkedBlock<T: ReadableTransaction & ~Copyable>(
+    _ number: UInt64, in transaction: borrowing T, _ readAhead: inout ReadAhead
+  ) throws(EmbeddingError) -> BlockView {
+    try intact(block(number, in: transaction, &readAhead))
+  }
+
+  private func intact(_ block: BlockView) throws(EmbeddingError) -> BlockView {
+    guard block.isIntact else { throw damage(block.number) }
     return block
   }
 

@@ -3,11 +3,11 @@ import Glibc
 /// Asks for the pages that a scan is about to reach.
 ///
 /// The map of a file that may not fit into memory is opened for random access: a page that is not in
-/// memory is read alone, where the system would read megabytes around it (``Environment``). A scan says here where it is. As long as it goes
-/// forward through the file by small steps, what comes next is read in large pieces, while the scan
-/// is still at work on the last one; elsewhere nothing is asked for.
+/// memory is read alone, where the system would read megabytes around it (``Environment``). A scan
+/// says here where it is. As long as it goes forward through the file by small steps, what comes next
+/// is read in large pieces, while the scan is still at work on the last one; elsewhere nothing is
+/// asked for.
 package struct ReadAhead {
-  private static let pageBits: UInt = 12
   /// Steps of at most so many pages count as going forward: the largest blocks, and a page of the
   /// tree between two of them.
   private static let mostPages: UInt = 32
@@ -26,7 +26,7 @@ package struct ReadAhead {
   /// Says that the scan is at `address` of the map. Costs a comparison while it stays on a page.
   @inline(__always)
   package mutating func reach(_ address: UnsafeRawPointer?) {
-    let page = UInt(bitPattern: address) >> Self.pageBits
+    let page = UInt(bitPattern: address) >> pageBits
     if page != self.page { move(to: page) }
   }
 
@@ -45,17 +45,20 @@ package struct ReadAhead {
     guard steps >= Self.leastSteps, page + Self.windowPages / 2 >= end else { return }
     let start = max(page, end)
     end = page + Self.windowPages
-    asked = start << Self.pageBits..<end << Self.pageBits
+    asked = start << pageBits..<end << pageBits
     // Beyond the end of the file, or of the map, there is nothing to read.
-    askForPages(start << Self.pageBits..<end << Self.pageBits)
+    askForPages(start << pageBits..<end << pageBits)
   }
 }
 
 /// Asks for the pages of the map that hold `bytes` to be read, and does not wait for them.
 package func askForPages(_ bytes: UnsafeRawBufferPointer) {
   let start = UInt(bitPattern: bytes.baseAddress)
-  askForPages(start & ~4095..<(start + UInt(bytes.count) + 4095) & ~4095)
+  let pageMask: UInt = 1 << pageBits - 1
+  askForPages(start & ~pageMask..<(start + UInt(bytes.count) + pageMask) & ~pageMask)
 }
+
+private let pageBits: UInt = 12
 
 /// Advice, whose failure changes nothing.
 private func askForPages(_ addresses: Range<UInt>) {
