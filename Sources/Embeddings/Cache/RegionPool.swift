@@ -1,12 +1,5 @@
+import StorageBase
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
 
 /// Memory on huge pages, in regions of one such page, for the cached rows of all tables of a database,
 /// and for copies of them.
@@ -14,7 +7,7 @@ import Synchronization
 /// What one table gives back the next one takes: to get fresh memory from the system, which clears
 /// it, costs several times what the rows cost that it is for. It all goes back when the database does.
 final class RegionPool: Sendable {
-  static let regionBytes = 2 << 20
+  static let regionBytes = SystemMemory.hugePage
 
   private struct Region: @unchecked Sendable {
     // Unchecked: memory without an owner.
@@ -23,21 +16,14 @@ final class RegionPool: Sendable {
   private let idle = Mutex<[Region]>([])
 
   deinit {
-    for region in idle.withLock({ $0 }) { free(region.memory) }
+    for region in idle.withLock({ $0 }) { SystemMemory.deallocate(region.memory) }
   }
 
   /// A region, whose contents are undefined.
   func take() -> UnsafeMutableRawPointer {
     if let region = idle.withLock({ $0.popLast() }) { return region.memory }
-    var memory: UnsafeMutableRawPointer?
-    let status = posix_memalign(&memory, Self.regionBytes, Self.regionBytes)
-    precondition(status == 0, "out of memory: cached rows need \(Self.regionBytes) bytes more")
-    let region = memory.unsafelyUnwrapped
-    #if os(Linux)
-      // A wish: without huge pages everything works as well, only slower.
-      madvise(region, Self.regionBytes, MADV_HUGEPAGE)
-    #endif
-    return region
+    return SystemMemory.allocate(
+      Self.regionBytes, alignment: Self.regionBytes, onHugePages: true, for: "cached rows")
   }
 
   /// Takes a region back.

@@ -77,7 +77,8 @@ final class RowCache: Sendable {
       slabs: SlabMemory(
         slabBytes: layout.slabBytes, limit: budget.limit, pool: budget.regions,
         scratch: budget.scratch),
-      counts: counts, mostOnProbation: max(1, budget.limit / 4 / (layout.rowBytes << shardBits)))
+      indexes: IndexMemory(limit: budget.limit, pool: budget.regions), counts: counts,
+      mostOnProbation: max(1, budget.limit / 4 / (layout.rowBytes << shardBits)))
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }
 

@@ -65,6 +65,20 @@ struct RowHeader {
       lastStep: Int64(tag >> 48) << 32 | Int64(counts & 0xffff_ffff), frequency: counts >> 32)
   }
 
+  /// Notes a step, if there is one, and adds to the frequency; false where they do not fit, and
+  /// nothing is changed.
+  @inline(__always)
+  mutating func note(step: Int64?, adding times: UInt32) -> Bool {
+    let step = step ?? narrowCounts.lastStep
+    let (sum, overflows) = counts.addingReportingOverflow(UInt64(times) << 32)
+    guard !overflows, UInt64(bitPattern: step) >> 48 == 0, !flags.contains(.wide) else {
+      return false
+    }
+    tag = tag & 0xffff_ffff_ffff | (UInt64(bitPattern: step) >> 32) << 48
+    counts = sum & ~0xffff_ffff | UInt64(bitPattern: step) & 0xffff_ffff
+    return true
+  }
+
   /// Takes last step and frequency in, or returns false where they do not fit.
   mutating func setNarrow(_ new: RowCounts) -> Bool {
     guard new.frequency >> 32 == 0, UInt64(bitPattern: new.lastStep) >> 48 == 0 else {

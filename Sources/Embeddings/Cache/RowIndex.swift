@@ -13,8 +13,7 @@ import CKernels
 /// on. There are no tombstones, and the number of buckets need not be a power of two: 9 of 10 places
 /// are filled before the index grows by a third, so that it takes 6 to 8 bytes a row.
 ///
-/// Unsafe: raw memory of the index's own, which its owner frees; all of it is the shard's, under
-/// the shard's lock.
+/// Unsafe: raw memory, which its owner gives back; all of it is the shard's, under the shard's lock.
 struct RowIndex {
   static let width = 12
   private static let bucketBytes = 64
@@ -25,14 +24,19 @@ struct RowIndex {
   let memory: UnsafeMutableRawPointer
   let bucketCount: Int
 
-  /// An empty index of `bucketCount` buckets.
-  init(bucketCount: Int) {
+  /// An empty index of `bucketCount` buckets, in memory of `source` or else the system's.
+  init(bucketCount: Int, in source: IndexMemory? = nil) {
     self.bucketCount = bucketCount
-    memory = .allocate(byteCount: Self.bytes(bucketCount), alignment: 64)
+    memory =
+      source?.take(Self.bytes(bucketCount))
+      ?? .allocate(byteCount: Self.bytes(bucketCount), alignment: 64)
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: Self.bytes(bucketCount))
   }
 
-  func free() { memory.deallocate() }
+  /// Gives the memory back to where it came from.
+  func free(to source: IndexMemory? = nil) {
+    if let source { source.giveBack(memory, Self.bytes(bucketCount)) } else { memory.deallocate() }
+  }
 
   static func bytes(_ bucketCount: Int) -> Int { bucketCount * bucketBytes }
 

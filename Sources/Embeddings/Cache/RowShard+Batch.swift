@@ -10,11 +10,12 @@ extension RowShard {
   ///
   /// - Parameters:
   ///   - prefetchedFloats: the floats of each row that `body` will read.
+  ///   - likely: where the rows very likely are, by batch position; nil to look for them in the index.
   ///   - prepare: called with a batch position some rows before `body` is, unless its id is not here.
   @inline(__always)
   mutating func forEachSlot(
     in range: Range<Int>, of ids: UnsafeIDs, _ scratch: BatchScratch, prefetchedFloats: Int,
-    bodyInserts: Bool, prepare: (_ position: Int) -> Void,
+    likely: UnsafePointer<FoundSlot>? = nil, bodyInserts: Bool, prepare: (_ position: Int) -> Void,
     _ body: (_ rows: inout RowShard, _ position: Int, _ key: RowKey, _ slot: Int) -> Void
   ) {
     let ahead = Self.ahead
@@ -23,9 +24,11 @@ extension RowShard {
     withUnsafeTemporaryAllocation(of: Int.self, capacity: ahead) { candidates in
       let candidates = candidates.baseAddress.unsafelyUnwrapped
       let (start, end) = (range.lowerBound, range.upperBound)
-      for k in start..<min(start &+ 2 &* ahead, end) { index.prefetch(hashes[k]) }
+      if likely == nil {
+        for k in start..<min(start &+ 2 &* ahead, end) { index.prefetch(hashes[k]) }
+      }
       for k in start..<min(start &+ ahead, end) {
-        let slot = near(hashes[k], prefetchedFloats)
+        let slot = near(k, hashes, order, likely, prefetchedFloats)
         candidates[k & (ahead &- 1)] = slot
         if slot >= 0 { prepare(Int(order[k])) }
       }
@@ -33,9 +36,9 @@ extension RowShard {
       while k < end {
         let hash = hashes[k]
         var slot = candidates[k & (ahead &- 1)]
-        if k &+ 2 &* ahead < end { index.prefetch(hashes[k &+ 2 &* ahead]) }
+        if likely == nil, k &+ 2 &* ahead < end { index.prefetch(hashes[k &+ 2 &* ahead]) }
         if k &+ ahead < end {
-          let slot = near(hashes[k &+ ahead], prefetchedFloats)
+          let slot = near(k &+ ahead, hashes, order, likely, prefetchedFloats)
           candidates[k & (ahead &- 1)] = slot
           if slot >= 0 { prepare(Int(order[k &+ ahead])) }
         }
@@ -56,10 +59,20 @@ extension RowShard {
     }
   }
 
-  /// The candidate for `hash`, whose memory is asked for.
+  /// The candidate for the id at a place in the shard's order, whose memory is asked for.
   @inline(__always)
-  private func near(_ hash: UInt64, _ floatCount: Int) -> Int {
-    let slot = index.candidate(hash)
+  private func near(
+    _ k: Int, _ hashes: UnsafePointer<UInt64>, _ order: UnsafePointer<UInt32>,
+    _ likely: UnsafePointer<FoundSlot>?, _ floatCount: Int
+  ) -> Int {
+    var slot: Int
+    if let likely {
+      slot = likely[Int(order[k])].slot
+      // The cache may have been emptied since.
+      if slot &>> layout.rowsPerSlabShift >= slabCount { slot = -1 }
+    } else {
+      slot = index.candidate(hashes[k])
+    }
     if slot >= 0 { prefetchRow(slot, floatCount: floatCount) }
     return slot
   }

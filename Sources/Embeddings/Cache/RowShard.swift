@@ -6,6 +6,7 @@ struct ShardContext: Sendable {
   let layout: CacheLayout
   let budget: CacheBudget
   let slabs: SlabMemory
+  let indexes: IndexMemory
   let counts: CommittedCounts
   /// How many rows of a shard may be on probation.
   let mostOnProbation: Int
@@ -70,7 +71,7 @@ struct RowShard: ~Copyable {
     self.context = context
     layout = context.layout
     slabs = .allocate(capacity: slabCapacity)
-    index = RowIndex(bucketCount: 1)
+    index = RowIndex(bucketCount: 1, in: context.indexes)
     waitingCopies = RowCopies(rowFloats: context.layout.rowFloats, budget: context.budget)
     runningCopies = RowCopies(rowFloats: context.layout.rowFloats, budget: context.budget)
   }
@@ -78,7 +79,7 @@ struct RowShard: ~Copyable {
   deinit {
     freeSlabs()
     slabs.deallocate()
-    index.free()
+    index.free(to: context.indexes)
   }
 
   // MARK: Memory of a slot
@@ -172,8 +173,8 @@ struct RowShard: ~Copyable {
 
   /// Makes the index anew from the headers, in the order in which they stand in memory.
   private mutating func rebuildIndex(bucketCount: Int) {
-    index.free()
-    index = RowIndex(bucketCount: bucketCount)
+    index.free(to: context.indexes)
+    index = RowIndex(bucketCount: bucketCount, in: context.indexes)
     for slot in 0..<slabCount << layout.rowsPerSlabShift {
       let header = header(slot).pointee
       if header.flags.contains(.occupied) { index.enter(slot, hash: header.hash) }
@@ -240,8 +241,8 @@ struct RowShard: ~Copyable {
     heldCount = 0
     hand = 0
     probationHand = 0
-    index.free()
-    index = RowIndex(bucketCount: 1)
+    index.free(to: context.indexes)
+    index = RowIndex(bucketCount: 1, in: context.indexes)
   }
 
   // MARK: Ids

@@ -1,6 +1,14 @@
 import StorageBase
 import Synchronization
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// The working memory of one batch: hashes, and the order in which the shards see the ids.
 ///
 /// Kept from call to call, so that a batch allocates nothing once the largest one has passed.
@@ -30,6 +38,12 @@ final class BatchScratch {
   var uncached = 0
   /// Whether an id is to become a row.
   var hasAbsent = false
+  /// Whether `slots` says where the last batch, a lookup for training, left the rows of its ids.
+  private var remembersSlots = false
+  /// Whether this batch has the same ids: their rows are very likely still there.
+  private(set) var hasLikelySlots = false
+  /// The thread that had this last.
+  fileprivate var thread: pthread_t?
   /// Memory for a few ids that are on their way through a pipeline.
   let ring = UnsafeMutableRawPointer.allocate(byteCount: BatchScratch.ringBytes, alignment: 64)
   static let ringBytes = 4096
@@ -94,7 +108,12 @@ final class BatchScratch {
     sharing.removeAll()
     uncached = 0
     hasAbsent = false
+    remembersSlots = false
+    hasLikelySlots = false
   }
+
+  /// Notes that `slots` says where the rows of all ids are now, for the update that follows a lookup.
+  func rememberSlots() { remembersSlots = true }
 
   /// Hashes the ids, and notes all of them as misses.
   func missAll(_ ids: UnsafeIDs) {
@@ -107,7 +126,13 @@ final class BatchScratch {
   /// Hashes the ids and groups them by shard.
   func group(_ ids: UnsafeIDs, in cache: RowCache) {
     let count = ids.count
+    // What trains rows has looked them up before, and then all is as that lookup left it.
+    let isRemembered = remembersSlots && count == self.count && isGrouped(ids)
     begin(count)
+    if isRemembered {
+      hasLikelySlots = true
+      return
+    }
     let shardCount = cache.shards.count
     let shift = cache.shardShift
     let (hashes, order, orderedHashes) = (hashes, order, orderedHashes)
@@ -146,6 +171,13 @@ final class BatchScratch {
         orderedHashes[place] = hash
       }
     }
+  }
+
+  /// Whether these are the ids that are grouped already.
+  private func isGrouped(_ ids: UnsafeIDs) -> Bool {
+    let hashes = hashes
+    for i in 0..<ids.count where RowKey(ids, i).hash != hashes[i] { return false }
+    return true
   }
 
   /// Takes the misses away; their batch positions, rising, stay until the next call.
@@ -255,7 +287,8 @@ struct FoundSlot {
   var slot: Int { Int(value < -1 ? -2 &- value : value) }
 }
 
-/// Scratch memory that calls borrow and give back.
+/// Scratch memory that calls borrow and give back; a thread gets the one that it had last, if nobody
+/// else took it meanwhile.
 final class ScratchPool: Sendable {
   private struct State: @unchecked Sendable {
     // Unchecked: a scratch belongs to one call at a time; idle ones belong to the pool.
@@ -278,11 +311,18 @@ final class ScratchPool: Sendable {
   }
 
   private func take() -> BatchScratch {
-    state.withLock { state -> Lent in
+    let thread = pthread_self()
+    let scratch = state.withLock { state -> Lent in
+      let own = state.idle.lastIndex { scratch in
+        scratch.thread.map { pthread_equal($0, thread) != 0 } ?? false
+      }
+      if let own { return Lent(scratch: state.idle.remove(at: own)) }
       if let scratch = state.idle.popLast() { return Lent(scratch: scratch) }
       state.count += 1
       return Lent(scratch: BatchScratch(number: state.count - 1))
     }.scratch
+    scratch.thread = thread
+    return scratch
   }
 
   private func giveBack(_ scratch: BatchScratch) {

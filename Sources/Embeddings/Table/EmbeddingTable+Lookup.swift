@@ -48,6 +48,7 @@ extension EmbeddingTable {
       }
     }
     createAbsent(scratch)
+    if mode == .training { scratch.rememberSlots() }
     return try readShared(scratch, into: output)
   }
 

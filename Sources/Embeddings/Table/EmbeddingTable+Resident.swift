@@ -28,7 +28,9 @@ extension EmbeddingTable {
     let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
     forEachShard(scratch) { rows, range in
       rows.forEachSlot(
-        in: range, of: ids, scratch, prefetchedFloats: 0, bodyInserts: true, prepare: { _ in }
+        in: range, of: ids, scratch, prefetchedFloats: cache.layout.rowFloats,
+        likely: scratch.hasLikelySlots ? UnsafePointer(slots) : nil, bodyInserts: true,
+        prepare: { _ in }
       ) { rows, i, key, slot in
         var slot = slot
         if slot < 0 {

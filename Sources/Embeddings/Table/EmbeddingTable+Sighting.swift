@@ -1,3 +1,4 @@
+import CKernels
 import StorageBase
 import Synchronization
 
@@ -227,12 +228,19 @@ extension RowShard {
   ) -> Int {
     var promoted = 0
     for position in 0..<distinct.count {
+      // Unsafe: asked for, not read.
+      if position + 12 < distinct.count {
+        ck_prefetch_for_writing(header(Int(distinct.slots[position + 12])))
+      }
       let slot = Int(distinct.slots[position])
-      var counts = counts(slot)
-      if let step = sighting.step { counts.lastStep = step }
-      counts.addFrequency(UInt64(sighting.times(Int(distinct.occurrences[position]))))
-      setCounts(slot, counts)
-      if cutoff > 0, counts.frequency >= cutoff, isOnProbation(slot) {
+      let times = sighting.times(Int(distinct.occurrences[position]))
+      if !header(slot).pointee.note(step: sighting.step, adding: times) {
+        var counts = counts(slot)
+        if let step = sighting.step { counts.lastStep = step }
+        counts.addFrequency(UInt64(times))
+        setCounts(slot, counts)
+      }
+      if cutoff > 0, isOnProbation(slot), counts(slot).frequency >= cutoff {
         promote(slot)
         promoted += 1
       }
