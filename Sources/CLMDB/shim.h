@@ -5,6 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #ifdef __linux__
 // Declared here since the C library shows it only with _GNU_SOURCE.
 int sync_file_range(int fd, int64_t offset, int64_t count, unsigned int flags);
@@ -35,6 +39,13 @@ static inline void **_Nullable clmdb_forgotten_list(MDB_txn *_Nonnull transactio
   const int isKnown = words[0] == NULL && (size_t)words[3] == mdb_txn_id(transaction) &&
                       words[4] == (void *)mdb_txn_env(transaction);
   return isKnown ? words + 8 : NULL;
+}
+
+/// Gives memory that was freed back to the system, where the C library keeps it for later.
+static inline void clmdb_trim_memory(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 /// Frees that list, after its transaction has ended and before the next one begins.

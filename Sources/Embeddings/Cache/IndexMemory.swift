@@ -75,6 +75,9 @@ final class IndexMemory: Sendable {
     }
   }
 
+  /// Regions in use.
+  var regionCount: Int { regions.withLock { $0.count } }
+
   /// A region with room for 8 such indexes.
   private func newRegion(for bytes: Int, from pool: RegionPool) -> Region {
     let most = 8 * bytes

@@ -52,6 +52,7 @@ final class RowCache: Sendable {
   let layout: CacheLayout
   let budget: CacheBudget
   let shards: [Shard]
+  private let places: IndexPlaces
   /// How many of the last commit's rows are here.
   let counts: CommittedCounts
   let shardShift: UInt64
@@ -72,13 +73,14 @@ final class RowCache: Sendable {
       mostSlabBytes: min(
         budget.limit >> (shardBits + 6), budget.scratch.map(\.regionBytes) ?? .max))
     shardShift = UInt64(64 - shardBits)
+    places = IndexPlaces(shardCount: 1 << shardBits)
     let context = ShardContext(
       layout: layout, budget: budget,
       slabs: SlabMemory(
         slabBytes: layout.slabBytes, limit: budget.limit, pool: budget.regions,
         scratch: budget.scratch),
-      indexes: IndexMemory(limit: budget.limit, pool: budget.regions), counts: counts,
-      mostOnProbation: max(1, budget.limit / 4 / (layout.rowBytes << shardBits)))
+      indexes: IndexMemory(limit: budget.limit, pool: budget.regions), places: places,
+      counts: counts, mostOnProbation: max(1, budget.limit / 4 / (layout.rowBytes << shardBits)))
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }
 
@@ -119,6 +121,11 @@ final class RowCache: Sendable {
   /// The shard of a hash.
   @inline(__always)
   func shardNumber(_ hash: UInt64) -> Int { Int(hash >> shardShift) }
+
+  /// Asks for what the index of a shard holds under some hashes, without the shard's lock.
+  func prefetchIndex(ofShard number: Int, _ hashes: UnsafeBufferPointer<UInt64>) {
+    places.prefetch(hashes, ofShard: number)
+  }
 
   func shard(ofKey key: UInt64) -> Shard { shards[shardNumber(RowKey.hash(key))] }
 

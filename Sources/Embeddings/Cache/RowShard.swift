@@ -7,6 +7,7 @@ struct ShardContext: Sendable {
   let budget: CacheBudget
   let slabs: SlabMemory
   let indexes: IndexMemory
+  let places: IndexPlaces
   let counts: CommittedCounts
   /// How many rows of a shard may be on probation.
   let mostOnProbation: Int
@@ -32,7 +33,7 @@ struct RowShard: ~Copyable {
   /// Bytes by which the index grew for them.
   private var overflowIndexBytes = 0
 
-  var index: RowIndex
+  var index: RowIndex { didSet { context.places.note(index, ofShard: number) } }
 
   /// The first free slot, or -1. Free slots are linked through their headers' hashes.
   var freeSlot = -1
@@ -72,6 +73,7 @@ struct RowShard: ~Copyable {
     layout = context.layout
     slabs = .allocate(capacity: slabCapacity)
     index = RowIndex(bucketCount: 1, in: context.indexes)
+    context.places.note(index, ofShard: number)
     waitingCopies = RowCopies(rowFloats: context.layout.rowFloats, budget: context.budget)
     runningCopies = RowCopies(rowFloats: context.layout.rowFloats, budget: context.budget)
   }

@@ -14,6 +14,10 @@ final class BlockWriter {
   /// The tree has the blocks below this one.
   private var blockCount: UInt64
   private var bytesWritten = 0
+  /// What is left of the tree's last page.
+  private var room = 0
+  /// Whether a block was written that stood in the tree: it may be written again.
+  private var hasReplaced = false
   private let queue = Monitor(Queue())
 
   private struct Queue {
@@ -125,26 +129,46 @@ final class BlockWriter {
   private func writeAll(
     _ blocks: PreparedBlocks, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    for i in 0..<blocks.count {
-      try write(blocks.first + UInt64(i), blocks[i], in: transaction)
+    let end = blocks.first + UInt64(blocks.count)
+    // The block that the table ended with may be the first.
+    var next = blocks.first
+    while next < min(end, blockCount) {
+      try transaction.put(next, blocks[Int(next - blocks.first)], in: storage.blocks)
+      try note(next, in: transaction)
+      next += 1
+    }
+    if next < end {
+      try transaction.withAppender(storage.blocks, room: &room) {
+        (appender) throws(EmbeddingError) in
+        while next < end {
+          try appender.append(next, blocks[Int(next - blocks.first)])
+          blockCount = next + 1
+          try note(next, in: transaction)
+          next += 1
+        }
+      }
     }
     blocks.removeAll()
   }
 
-  /// Writes one block, which may be in the tree.
-  func write(
+  /// Writes a block anew that is in the tree.
+  func replace(
     _ number: UInt64, _ bytes: UnsafeRawBufferPointer, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    if number < blockCount {
-      try transaction.put(number, bytes, in: storage.blocks)
-    } else {
-      try transaction.append(number, bytes, in: storage.blocks)
-      blockCount = number + 1
-    }
+    precondition(number < blockCount, "a block is replaced that is not in the tree")
+    hasReplaced = true
+    try transaction.put(number, bytes, in: storage.blocks)
+    try note(number, in: transaction)
+  }
+
+  /// Takes down that a block was written, and writes pages ahead of the commit when they are many.
+  private func note(
+    _ number: UInt64, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
     try recorder.noteBlock(number, in: transaction)
     bytesWritten += storage.layout.byteCount
     guard bytesWritten >= limits.bytesAhead else { return }
     bytesWritten = 0
-    try transaction.writeAhead(storage.blocks)
+    try transaction.writeAhead(storage.blocks, forgetting: !hasReplaced)
   }
 }

@@ -239,7 +239,7 @@ struct TableImport: ~Copyable {
         }
         if isTail { continue }
         writer.recorder.content.add(buffer.seal(number: number))
-        try writer.write(number, buffer.bytes, in: transaction)
+        try writer.replace(number, buffer.bytes, in: transaction)
       }
     }
   }

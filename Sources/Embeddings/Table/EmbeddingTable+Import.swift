@@ -9,11 +9,12 @@ extension EmbeddingTable {
   /// What was trained before is committed first. Rows get numbers in the order of the source, so a
   /// source sorted by falling frequency lays hot rows side by side.
   ///
-  /// Memory, whatever the number of rows: seven batches of 8 MiB (or of one row, if that is more), 32
-  /// MiB of pages on their way to the file, and up to 256 MiB for new ids, in a table of byte-string
-  /// ids 512 MiB: they are collected, four million or 64 MiB of bytes at a time, and entered in the
-  /// id tree in its order. Beside it one bit for each row that the table had before. An import into
-  /// an empty table is the fastest; where the id tree holds ids, each new one is looked up there.
+  /// Memory, whatever the number of rows: seven batches of 4 MiB (or of one row, if that is more), 8
+  /// MiB of pages on their way to the file, less of both where the budget is below 256 MiB, and up to
+  /// 256 MiB for new ids, in a table of byte-string ids 512 MiB: they are collected, four million or 64
+  /// MiB of bytes at a time, and entered in the id tree in its order. Beside it one bit for each row
+  /// that the table had before. An import into an empty table is the fastest; where the id tree holds
+  /// ids, each new one is looked up there.
   ///
   /// Training waits while an import runs. The source is called in this thread, and asked for a batch
   /// while a second thread lays out the one before and a third writes those before that. The import
@@ -22,7 +23,7 @@ extension EmbeddingTable {
   public func importRows(
     _ options: ImportOptions, from makeSource: () throws(EmbeddingError) -> RowSource
   ) throws(EmbeddingError) -> ImportSummary {
-    try importRows(options, limits: ImportLimits(), from: makeSource)
+    try importRows(options, limits: nil, from: makeSource)
   }
 
   /// - Parameters:
@@ -31,12 +32,13 @@ extension EmbeddingTable {
   ///   - sections: what of a snapshot comes behind its rows, where the table takes part of it.
   @discardableResult
   func importRows(
-    _ options: ImportOptions, limits: ImportLimits = ImportLimits(),
+    _ options: ImportOptions, limits: ImportLimits? = nil,
     leadingTo identity: (_ taken: SectionImport.Taken?) -> SnapshotIdentity? = { _ in nil },
     sections: SnapshotSections? = nil,
     from makeSource: () throws(EmbeddingError) -> RowSource
   ) throws(EmbeddingError) -> ImportSummary {
     try database.checkWritable("import")
+    let limits = limits ?? ImportLimits().within(cache.budget)
     return try database.alone { () throws(EmbeddingError) in
       try database.commitAlone(as: database.state.withLock { $0.live })
       let (result, records) = try database.writeTables(tables(with: sections)) {
@@ -52,9 +54,14 @@ extension EmbeddingTable {
         return ((summary, taken), Self.records(record, taken, before: records))
       }
       takeOver(records, result.1)
+      // Batches, pages and ids of a large import took memory that nothing will take soon.
+      if result.0.inserted + result.0.replaced >= Self.rowsToTrimAfter { returnFreedMemory() }
       return result.0
     }
   }
+
+  /// Rows after whose import freed memory is given back to the system.
+  private static var rowsToTrimAfter: Int { 1 << 16 }
 
   /// The tables that an import changes.
   func tables(with sections: SnapshotSections?) -> [TableCore] {

@@ -22,11 +22,12 @@ extension EmbeddingTable {
   /// - Returns: nil where the table is in the state already that the delta leads to.
   func importDelta(
     _ description: SnapshotDescription, file: String,
-    limits: ImportLimits = ImportLimits(), removal: RowRemoval.Limits = RowRemoval.Limits(),
+    limits: ImportLimits? = nil, removal: RowRemoval.Limits = RowRemoval.Limits(),
     open: () throws(EmbeddingError) -> SnapshotStream,
     progress: @escaping (SnapshotStream) -> Void
   ) throws(EmbeddingError) -> DeltaSummary? {
     try database.checkWritable("import")
+    let limits = limits ?? ImportLimits().within(cache.budget)
     return try database.alone { () throws(EmbeddingError) -> DeltaSummary? in
       try database.commitAlone(as: database.state.withLock { $0.live })
       let history = core.state.withLock { $0.record.history }

@@ -26,7 +26,7 @@ extension EmbeddingTable {
   ) throws(EmbeddingError) -> BatchOutcome {
     var hasRoom = true
     let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
-    forEachShard(scratch) { rows, range in
+    forEachShard(scratch, searches: !scratch.hasLikelySlots) { rows, range in
       rows.forEachSlot(
         in: range, of: ids, scratch, prefetchedFloats: cache.layout.rowFloats,
         likely: scratch.hasLikelySlots ? UnsafePointer(slots) : nil, bodyInserts: true,

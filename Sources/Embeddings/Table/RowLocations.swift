@@ -76,7 +76,7 @@ final class RowLocations: Sendable {
     let rowCount = extent.withLock { $0.rowCount }
     return fill.withLock { fill in
       fill.descents += count
-      guard !fill.isRunning, fill.descents >= max(8192, rowCount / 512),
+      guard !fill.isRunning, fill.descents >= max(4096, rowCount / 2048),
         fill.filled == nil || fill.filled !== numbers.current
       else { return false }
       fill.isRunning = true

@@ -33,6 +33,22 @@ extension RowNumbers {
       bucket[place & 31].load(ordering: .relaxed) >> UInt64(place & 32) & shape.rowMask
     }
 
+    /// The place of an entry, or else the first that is empty; nil where all are others'. Places are
+    /// taken in this order, so that most of a bucket need not be looked at.
+    @inline(__always)
+    func place(
+      of entry: UInt64, _ bucket: UnsafeMutablePointer<Word>
+    ) -> (number: Int, isEmpty: Bool)? {
+      for i in 0..<Self.wordsPerBucket {
+        let word = bucket[i].load(ordering: .relaxed)
+        let low = shape.isWide ? word : word & 0xffff_ffff
+        if low == entry || low == 0 { return (i, low == 0) }
+        let high = word >> 32
+        if !shape.isWide, high == entry || high == 0 { return (i + 32, high == 0) }
+      }
+      return nil
+    }
+
     /// Which entries of a bucket have a tag (0: are empty). Bit `i` stands for the low half of word
     /// `i` or, in wide buckets, for the word; bit `32 + i` for its high half.
     @inline(__always)

@@ -27,6 +27,7 @@ final class RowNumbers: @unchecked Sendable {
   private static let hugePage = 2 << 20
 
   let shape: Shape
+  private let mapping: UnsafeMutableRawBufferPointer
   private let words: UnsafeMutablePointer<Word>
   private let stored = Atomic<Int>(0)
   private let budget: CacheBudget
@@ -38,19 +39,22 @@ final class RowNumbers: @unchecked Sendable {
     self.budget = budget
     // Every entry is somewhere else: huge pages, if most of each would be used.
     let isHuge = shape.bytes >= 2 * Self.hugePage
-    var memory: UnsafeMutableRawPointer?
-    let status = posix_memalign(&memory, isHuge ? Self.hugePage : Shape.bucketBytes, shape.bytes)
-    precondition(status == 0, "out of memory: row numbers need \(shape.bytes) bytes more")
-    let start = memory.unsafelyUnwrapped
+    // Fresh from the system memory is zero, and is cleared where and when it is first used.
+    let size = isHuge ? shape.bytes + Self.hugePage : shape.bytes
+    let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let memory, memory != MAP_FAILED else {
+      fatalError("out of memory: row numbers need \(size) bytes more")
+    }
+    mapping = UnsafeMutableRawBufferPointer(start: memory, count: size)
+    let start = isHuge ? memory.alignedUp(toMultipleOf: Self.hugePage) : memory
     #if os(Linux)
       if isHuge { madvise(start, shape.bytes, MADV_HUGEPAGE) }
     #endif
-    memset(start, 0, shape.bytes)
     words = start.bindMemory(to: Word.self, capacity: shape.bytes / 8)
   }
 
   deinit {
-    free(words)
+    munmap(mapping.baseAddress, mapping.count)
     budget.releaseForLookups(shape.bytes)
   }
 
@@ -82,27 +86,20 @@ final class RowNumbers: @unchecked Sendable {
     guard row <= shape.rowMask else { return }
     let buckets = Buckets(words: words, shape: shape)
     let home = buckets.number(hash)
-    let tag = shape.tag(hash)
+    let entry = shape.tag(hash) << shape.rowBits | row
     for step in 0..<Buckets.groupSize {
       guard let bucket = buckets.bucket(home, step) else { continue }
-      if has(row, in: bucket, tag: tag) { return }
-      let empty = buckets.places(bucket, tag: 0)
-      if empty != 0 {
-        return add(bucket, empty.trailingZeroBitCount, tag << shape.rowBits | row)
-      }
+      guard let place = buckets.place(of: entry, bucket) else { continue }
+      return place.isEmpty ? add(bucket, place.number, entry) : ()
     }
     // Bits of the hash that neither bucket nor tag depend on.
     let victim = Int(truncatingIfNeeded: hash >> 26) & (shape.isWide ? 7 : 39)
-    add(buckets.start(home), victim, tag << shape.rowBits | row)
+    add(buckets.start(home), victim, entry)
   }
 
   private func add(_ bucket: UnsafeMutablePointer<Word>, _ place: Int, _ entry: UInt64) {
     set(bucket, place, entry)
     stored.add(1, ordering: .relaxed)
-  }
-
-  private func has(_ row: UInt64, in bucket: UnsafeMutablePointer<Word>, tag: UInt64) -> Bool {
-    place(of: row, in: bucket, tag: tag) != nil
   }
 
   private func place(

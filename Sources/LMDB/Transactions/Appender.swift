@@ -12,16 +12,26 @@ package struct Appender: ~Copyable {
   private let progress: WriteProgress
   private let pageRoom: Int
   /// What is left of the last page; 0 where it is not known.
-  private var room = 0
+  fileprivate private(set) var room: Int
 
-  // LMDB's page header, a node's header and its place in the page's index.
+  // LMDB's page header, a node's header and its place in the page's index, the number of a page.
   private static let pageHeaderSize = 16
   private static let nodeSize = 10
+  private static let pageNumberSize = 8
 
-  fileprivate init(cursor: consuming Cursor, progress: WriteProgress, pageSize: Int) {
+  fileprivate init(cursor: consuming Cursor, progress: WriteProgress, pageSize: Int, room: Int) {
     self.cursor = cursor
     self.progress = progress
     pageRoom = pageSize - Self.pageHeaderSize
+    self.room = room
+  }
+
+  /// What an entry with a value of `count` bytes takes of a page.
+  private func size(ofValue count: Int) -> Int {
+    let size = Self.nodeSize + MemoryLayout<UInt64>.size
+    // Two entries fit into a page, or the value stands on pages of its own and leaves their number.
+    let fits = size + count <= pageRoom / 2 & ~1
+    return size + (fits ? (count + 1) & ~1 : Self.pageNumberSize)
   }
 
   /// Sets the value of a key anywhere in the tree. Keys that come in rising order find the page of the
@@ -44,8 +54,7 @@ package struct Appender: ~Copyable {
   package mutating func append(
     _ key: UInt64, _ value: UnsafeRawBufferPointer
   ) throws(EmbeddingError) {
-    // Nodes take an even number of bytes; a value that stands on pages of its own leaves a number.
-    let size = Self.nodeSize + MemoryLayout<UInt64>.size + (value.count + 1) & ~1
+    let size = size(ofValue: value.count)
     let fits = size <= room
     room = fits ? room - size : pageRoom - min(size, pageRoom)
     var key = key
@@ -63,6 +72,18 @@ extension WriteTransaction {
   package func withAppender(
     _ database: NamedDatabase, _ body: (inout Appender) throws(EmbeddingError) -> Void
   ) throws(EmbeddingError) {
+    var room = 0
+    try withAppender(database, room: &room, body)
+  }
+
+  /// The same for one of several, one after the other.
+  ///
+  /// - Parameter room: what the one before left of its last page, if nothing was added since; 0 to
+  ///   begin a page.
+  package func withAppender(
+    _ database: NamedDatabase, room: inout Int,
+    _ body: (inout Appender) throws(EmbeddingError) -> Void
+  ) throws(EmbeddingError) {
     precondition(database.hasIntegerKeys, "the named database has byte-string keys")
     try handle.check(database)
     var stat = MDB_stat()
@@ -70,7 +91,9 @@ extension WriteTransaction {
     var raw: OpaquePointer?
     try LMDB.check(mdb_cursor_open(handle.raw, database.dbi, &raw), "opening a cursor")
     let cursor = Cursor(raw: raw!, hasIntegerKeys: true, progress: state)
-    var appender = Appender(cursor: cursor, progress: state, pageSize: Int(stat.ms_psize))
+    var appender = Appender(
+      cursor: cursor, progress: state, pageSize: Int(stat.ms_psize), room: room)
     try body(&appender)
+    room = appender.room
   }
 }

@@ -89,6 +89,50 @@ import Testing
     #expect(report.problems.isEmpty, "\(report)")
   }
 
+  @Test func blocksThatEachBatchReplacesAreWrittenWhereTheyStand() throws {
+    let database = try scratch.open()
+    let table = try database.table("t", configuration(.int64))
+    let count = 4_000
+    /// Rows in twenty batches, each of which has some of every block.
+    func load(_ existing: ImportOptions.Existing, _ value: Float) throws {
+      try table.importRows(
+        ImportOptions(existing: existing),
+        limits: ImportLimits(batchRows: count / 20, bytesAhead: 100_000)
+      ) { () throws(EmbeddingError) -> RowSource in
+        var part = 0
+        return { (batch, _) throws(EmbeddingError) in
+          guard part < 20 else { return false }
+          for i in stride(from: part, to: count, by: 20) {
+            batch.ids.append(Int64(i))
+            batch.vectors += [Float](repeating: value, count: 30)
+          }
+          part += 1
+          return true
+        }
+      }
+    }
+    try load(.refuse, 1)
+    let before = try database.environment.statistics().lastPage
+    try load(.replace, 2)
+    // The pages of one commit more, and some for those on the way.
+    #expect(try database.environment.statistics().lastPage < 3 * before)
+    try table.forEachBatch(ofAtMost: 512, includingSlots: false) { (batch) in
+      #expect(batch.vectors.allSatisfy { $0 == 2 })
+      return true
+    }
+    #expect(try brokenInvariant(of: table) == nil)
+  }
+
+  @Test func anImportTakesAFractionOfASmallBudget() {
+    let all = ImportLimits()
+    let large = all.within(CacheBudget(bytes: 1 << 30))
+    #expect(large.bytesAhead == all.bytesAhead && large.batchBytes == all.batchBytes)
+    let small = all.within(CacheBudget(bytes: 16 << 20))
+    #expect(7 * small.batchBytes + small.bytesAhead <= 7 << 20)
+    let least = all.within(CacheBudget(bytes: 1))
+    #expect(least.batchBytes >= 1 << 16 && least.bytesAhead >= 1 << 20)
+  }
+
   @Test(arguments: limits.indices)
   func rowsKeepTheOrderOfTheSource(number: Int) throws {
     let table = try scratch.open().table("t", plain)
