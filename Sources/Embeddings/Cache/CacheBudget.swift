@@ -41,6 +41,11 @@ final class CacheBudget: Sendable {
   private let lookups = Atomic<Int>(0)
   private let dirty = Atomic<Int>(0)
   private let commitSize = Atomic<Int>(0)
+  private let listSize = Atomic<Int>(0)
+  /// Where a file for lists of a commit may be made, the bytes that those may take, and do.
+  private let scratchDirectory: String?
+  private let listFileLimit: Int
+  private let listFiles = Atomic<Int>(0)
   private let overflow = Atomic<Int>(0)
   private let isRefused = Atomic<Bool>(false)
 
@@ -57,8 +62,10 @@ final class CacheBudget: Sendable {
         ? nil : ScratchFile(in: directory, regionBytes: min(2 << 20, scratchLimit / 16))
     }
     self.scratch = scratch
-    // An eighth is for copies.
-    overflowLimit = scratch == nil ? 0 : scratchLimit - scratchLimit / 8
+    // An eighth is for copies, a sixteenth for lists.
+    listFileLimit = scratch == nil ? 0 : scratchLimit / 16
+    overflowLimit = scratch == nil ? 0 : scratchLimit - scratchLimit / 8 - scratchLimit / 16
+    self.scratchDirectory = scratchDirectory
     // Where there is hardly room for a batch, all of it is for batches.
     lookupLimit = isReadOnly ? bytes : bytes < 512 << 10 ? 0 : bytes / 4
     commitLimit = lookupLimit == 0 ? bytes / 2 : bytes / 4
@@ -75,6 +82,33 @@ final class CacheBudget: Sendable {
 
   /// The bytes that a commit made now would need, beside pages.
   var commitBytes: Int { commitSize.load(ordering: .relaxed) }
+
+  /// Bytes for lists of a commit in memory: there are pages and copies as well.
+  private var roomForLists: Double { Double(commitLimit) * 0.6 }
+
+  /// How much of the room for lists a commit made now would need: 1 for all of it.
+  var listLoad: Double {
+    let (all, lists) = (Double(commitBytes), Double(listSize.load(ordering: .relaxed)))
+    let load = all / roomForLists
+    guard let scratch, !scratch.isExhausted, listFileLimit > 0 else { return load }
+    return min(load, max((all - lists) / roomForLists, lists / Double(listFileLimit)))
+  }
+
+  /// A file for lists that are more than their share of memory, and where it is mapped; nil where they
+  /// are not, or it has no room.
+  func takeListFile(_ bytes: Int) -> (ScratchFile, UnsafeMutableRawPointer)? {
+    // The commit that runs may be as large again by half as the one that was due.
+    guard Double(bytes) > roomForLists, let scratchDirectory,
+      Self.take(bytes, from: listFiles, limit: 2 * listFileLimit)
+    else { return nil }
+    let file = ScratchFile(in: scratchDirectory, regionBytes: bytes)
+    if let memory = file.take() { return (file, memory) }
+    giveBackListFile(bytes)
+    return nil
+  }
+
+  /// Gives the bytes of such a file back.
+  func giveBackListFile(_ bytes: Int) { listFiles.subtract(bytes, ordering: .relaxed) }
 
   /// Bytes in use for row numbers and block addresses.
   var lookupBytes: Int { lookups.load(ordering: .relaxed) }
@@ -130,8 +164,14 @@ final class CacheBudget: Sendable {
   }
 
   /// Counts rows that wait for a commit, or, with negative numbers, no longer do.
-  func addDirty(_ bytes: Int, commitBytes: Int) {
+  ///
+  /// - Parameters:
+  ///   - bytes: their own.
+  ///   - commitBytes: what a commit needs for them.
+  ///   - listBytes: what of that may stand in the scratch file.
+  func addDirty(_ bytes: Int, commitBytes: Int, listBytes: Int) {
     dirty.add(bytes, ordering: .relaxed)
     commitSize.add(commitBytes, ordering: .relaxed)
+    listSize.add(listBytes, ordering: .relaxed)
   }
 }

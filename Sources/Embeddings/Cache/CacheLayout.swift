@@ -8,8 +8,11 @@ struct CacheLayout: Sendable {
   let hasBytes: Bool
   /// Rows in one slab, a power of two.
   let rowsPerSlabShift: Int
-  /// Bytes of memory that a commit needs for a row: its places in lists.
-  let commitBytes: Int
+  /// Bytes that a commit needs for a row: its slot, in a list that grows by doubling, and its places
+  /// in lists (``CommitRows``).
+  static let commitBytes = 8 + listBytes
+  /// Bytes of those lists, which may stand in the scratch file.
+  static let listBytes = CommitRows.bytesPerRow
   /// Bytes of one row in a slab: header, floats, and for a byte-string id its place.
   let rowBytes: Int
   /// Where the floats start in a slab: on a cache line, so that rows of 16 floats and their
@@ -23,13 +26,6 @@ struct CacheLayout: Sendable {
   /// Of a slot's number, the part that says where it is in its slab.
   let slotMask: Int
 
-  /// Where the header of the row in `slot` stands, whose floats are at `floats`.
-  @inline(__always)
-  func header(_ slot: Int, ofFloats floats: UnsafeRawPointer) -> UnsafeRawPointer {
-    let place = slot & slotMask
-    return floats - floatsOffset + place &* (MemoryLayout<RowHeader>.stride &- 4 &* rowFloats)
-  }
-
   var rowsPerSlab: Int { 1 << rowsPerSlabShift }
 
   /// - Parameter mostSlabBytes: what a slab should take at most; it has 8 rows at least.
@@ -38,7 +34,6 @@ struct CacheLayout: Sendable {
     rowFloats = dimension + slotCount
     self.hasBytes = hasBytes
     let headerBytes = MemoryLayout<RowHeader>.stride
-    commitBytes = MemoryLayout<ChangedRow>.stride + 64
     rowBytes = headerBytes + 4 * rowFloats + (hasBytes ? StoredID.stride : 0)
     var shift = 3
     while shift < 12, rowBytes << (shift + 1) <= mostSlabBytes { shift += 1 }

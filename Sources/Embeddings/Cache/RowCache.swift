@@ -8,7 +8,7 @@ import Synchronization
 final class RowCache: Sendable {
   final class Shard: @unchecked Sendable {
     // Unchecked: `rows` is only touched under `lock`, but for what a commit reads and then checks
-    // (`withRunningFloats`). A `Mutex<RowShard>` would say so by itself, but refuses bodies that work
+    // (`withRunningRow`). A `Mutex<RowShard>` would say so by itself, but refuses bodies that work
     // with the memory of the calling batch as well. Behind a pointer, since rows that are fetched
     // take the lock one by one, and checks of exclusive access cost as much again.
     private let lock = Mutex(())
@@ -52,7 +52,6 @@ final class RowCache: Sendable {
   let layout: CacheLayout
   let budget: CacheBudget
   let shards: [Shard]
-  private let places: IndexPlaces
   /// How many of the last commit's rows are here.
   let counts: CommittedCounts
   let shardShift: UInt64
@@ -73,14 +72,13 @@ final class RowCache: Sendable {
       mostSlabBytes: min(
         budget.limit >> (shardBits + 6), budget.scratch.map(\.regionBytes) ?? .max))
     shardShift = UInt64(64 - shardBits)
-    places = IndexPlaces(shardCount: 1 << shardBits)
     let context = ShardContext(
       layout: layout, budget: budget,
       slabs: SlabMemory(
         slabBytes: layout.slabBytes, limit: budget.limit, pool: budget.regions,
         scratch: budget.scratch),
-      indexes: IndexMemory(limit: budget.limit, pool: budget.regions), places: places,
-      counts: counts, mostOnProbation: max(1, budget.limit / 4 / (layout.rowBytes << shardBits)))
+      indexes: IndexMemory(limit: budget.limit, pool: budget.regions), counts: counts,
+      mostOnProbation: max(1, budget.limit / 4 / (layout.rowBytes << shardBits)))
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }
 
@@ -99,33 +97,33 @@ final class RowCache: Sendable {
     for shard in shards { shard.withRows { $0.unfix() } }
   }
 
-  /// Calls `body` with the floats of a row as the commit under way writes them, from any thread.
+  /// Calls `body` with a row's hash, counts and floats as the commit under way writes them, from any
+  /// thread.
   ///
   /// As long as the row has not changed, they are read where they stand and without its shard's
   /// lock: a thread that commits gives way to others, and to hold a lock meanwhile would stop them. A
   /// row loses its flag before it changes, so what was read is whole if the flag is still there
   /// afterwards; or else `body` is called again, with the row's copy.
   @inline(__always)
-  func withRunningFloats(_ row: ChangedRow, _ body: (UnsafePointer<Float>) -> Void) {
-    // Unsafe: a row that waits to be written stays where it is, and so does its slab.
-    let header = layout.header(Int(row.slot), ofFloats: row.memory)
-      .assumingMemoryBound(to: RowHeader.self)
-    if header.pointee.flags.contains(row.flag) {
-      body(row.memory.assumingMemoryBound(to: Float.self))
+  func withRunningRow(
+    _ row: PlacedRow, flag: RowHeader.Flags,
+    _ body: (UInt64, RowCounts, UnsafePointer<Float>) -> Void
+  ) {
+    let header = row.header.pointee
+    if header.flags.contains(flag), !header.flags.contains(.wide) {
+      body(header.hash, header.narrowCounts, row.floats)
       atomicMemoryFence(ordering: .acquiring)
-      if header.pointee.flags.contains(row.flag) { return }
+      if row.header.pointee.flags.contains(flag) { return }
     }
-    shards[Int(row.shard)].withRows { body($0.runningFloats(Int(row.slot))) }
+    shards[Int(row.shard)].withRows { rows in
+      let state = rows.runningState(Int(row.slot))
+      body(header.hash, state.counts, state.floats)
+    }
   }
 
   /// The shard of a hash.
   @inline(__always)
   func shardNumber(_ hash: UInt64) -> Int { Int(hash >> shardShift) }
-
-  /// Asks for what the index of a shard holds under some hashes, without the shard's lock.
-  func prefetchIndex(ofShard number: Int, _ hashes: UnsafeBufferPointer<UInt64>) {
-    places.prefetch(hashes, ofShard: number)
-  }
 
   func shard(ofKey key: UInt64) -> Shard { shards[shardNumber(RowKey.hash(key))] }
 

@@ -16,7 +16,7 @@ import CKernels
 /// Unsafe: raw memory, which its owner gives back; all of it is the shard's, under the shard's lock.
 struct RowIndex {
   static let width = 12
-  static let bucketBytes = 64
+  private static let bucketBytes = 64
   private static let overflowOffset = 12
   private static let slotsOffset = 16
 
@@ -44,13 +44,9 @@ struct RowIndex {
   static func capacity(_ bucketCount: Int) -> Int { bucketCount * width * 9 / 10 }
 
   @inline(__always)
-  private func home(_ hash: UInt64) -> Int { Self.home(hash, of: bucketCount) }
-
-  /// The bucket with which the search for a hash begins.
-  @inline(__always)
-  static func home(_ hash: UInt64, of bucketCount: Int) -> Int {
+  private func home(_ hash: UInt64) -> Int {
     // The low half of the hash as a fraction: buckets in the order of it.
-    Int(truncatingIfNeeded: ((hash & 0xffff_ffff) &* UInt64(bucketCount)) >> 32)
+    Int(((hash & 0xffff_ffff) &* UInt64(bucketCount)) >> 32)
   }
 
   @inline(__always)

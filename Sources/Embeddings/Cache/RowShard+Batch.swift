@@ -4,8 +4,6 @@ extension RowShard {
   /// How many rows ahead the memory of a row is asked for. Its place in the index is asked for twice
   /// as far ahead.
   private static var ahead: Int { 16 }
-  /// How many ids at the beginning of its part of a batch a shard would wait for.
-  static var idsAhead: Int { 2 * ahead }
 
   /// Finds the rows of a part of a batch, with the memory of those ahead on its way; calls `body`
   /// with each batch position, key, and slot or -1, in batch order.

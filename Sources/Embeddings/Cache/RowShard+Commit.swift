@@ -33,11 +33,11 @@ extension RowShard {
     }
     header(slot).pointee.flags.subtract(.held)
     header(slot).pointee.flags.insert(dirty.flag)
-    // Before the row itself changes: `RowCache.withRunningFloats` reads without the lock.
+    // Before the row itself changes: `RowCache.withRunningRow` reads without the lock.
     atomicMemoryFence(ordering: .releasing)
     dirty.slots.append(UInt32(slot))
     unreported.rows += 1
-    unreported.commitBytes += layout.commitBytes
+    unreported.commitBytes += CacheLayout.commitBytes
   }
 
   /// Whether there is something to report.
@@ -53,7 +53,8 @@ extension RowShard {
     reportedHeldCount = heldCount + probationCount
     guard unreported.commitBytes != 0 else { return }
     context.budget.addDirty(
-      unreported.rows * layout.rowBytes, commitBytes: unreported.commitBytes)
+      unreported.rows * layout.rowBytes, commitBytes: unreported.commitBytes,
+      listBytes: unreported.rows * CacheLayout.listBytes)
     commitBytes += unreported.commitBytes
     unreported = (0, 0)
   }
@@ -64,7 +65,8 @@ extension RowShard {
       waiting.slots.isEmpty && waitingCopies.isEmpty, "rows wait for a commit already")
     swap(&waiting, &dirty)
     context.budget.addDirty(
-      -waiting.slots.count * layout.rowBytes, commitBytes: -commitBytes)
+      -waiting.slots.count * layout.rowBytes, commitBytes: -commitBytes,
+      listBytes: -waiting.slots.count * CacheLayout.listBytes)
     commitBytes = 0
   }
 
@@ -86,48 +88,67 @@ extension RowShard {
   /// The number of rows that the commit under way writes.
   var runningCount: Int { running.slots.count }
 
+  /// The slots of those rows.
+  var runningSlots: [UInt32] { running.slots }
+
+  /// The flag that such a row has until it changes.
+  var runningFlag: RowHeader.Flags { running.flag }
+
+  /// Where the slabs stand, none of which goes before the commit has ended.
+  var slabAddresses: [UnsafeRawPointer] { (0..<slabCount).map { UnsafeRawPointer(slabs[$0]) } }
+
   /// Describes some of the rows that the commit under way writes.
-  mutating func appendRunning(_ range: Range<Int>, to rows: inout [ChangedRow]) {
+  @inline(__always)
+  mutating func forEachRunning(_ range: Range<Int>, _ body: (Int, ChangedRow) -> Void) {
     for k in range {
       // Unsafe: asked for, not read.
       if k + 8 < running.slots.count { ck_prefetch(header(Int(running.slots[k + 8]))) }
-      let slot = Int(running.slots[k])
-      let header = header(slot).pointee
+      let slot = running.slots[k]
+      let header = header(Int(slot)).pointee
       let state =
         header.flags.contains(running.flag)
-        ? (isDeleted: !header.flags.isDisjoint(with: .unwritten), counts: counts(slot))
-        : runningCopies.state(slot)
-      rows.append(
+        ? (isDeleted: !header.flags.isDisjoint(with: .unwritten), counts: counts(Int(slot)))
+        : runningCopies.state(Int(slot))
+      body(
+        k,
         ChangedRow(
-          hash: header.hash, row: header.row, counts: state.counts,
-          memory: UnsafeRawPointer(floats(slot)), slot: UInt32(slot), shard: UInt16(number),
-          isDeleted: state.isDeleted, flag: running.flag))
+          hash: header.hash, row: header.row, frequency: state.counts.frequency, slot: slot,
+          shard: UInt16(number), isDeleted: state.isDeleted))
     }
   }
 
-  /// The floats that the commit under way writes for a row.
-  mutating func runningFloats(_ slot: Int) -> UnsafePointer<Float> {
+  /// The floats and counts that the commit under way writes for a row.
+  mutating func runningState(_ slot: Int) -> (floats: UnsafePointer<Float>, counts: RowCounts) {
     header(slot).pointee.flags.contains(running.flag)
-      ? UnsafePointer(floats(slot)) : runningCopies.floats(slot)
+      ? (UnsafePointer(floats(slot)), counts(slot))
+      : (runningCopies.floats(slot), runningCopies.state(slot).counts)
   }
 
   /// Takes over, for one of the rows, that the commit is durable.
   ///
-  /// - Parameter number: the number that a new row got, or else the row's own.
-  mutating func markCommitted(_ row: ChangedRow, number: UInt64) {
+  /// - Parameter number: the number that a new row got; nil for another one.
+  mutating func markCommitted(_ slot: Int, number: UInt64?) {
+    endHolding(slot)
+    if let number { renumber(slot, to: number) }
+  }
+
+  /// The same for a row that was deleted.
+  mutating func markCommitted(deleted row: ChangedRow) {
     let slot = Int(row.slot)
-    let isUnchanged = header(slot).pointee.flags.contains(running.flag)
-    if isUnchanged {
-      header(slot).pointee.flags.remove(running.flag)
-      heldCount -= 1
-    }
-    if !row.isDeleted {
-      if row.isNew { renumber(slot, to: number) }
-    } else if isUnchanged, !isOnProbation(slot) {
+    if endHolding(slot), !isOnProbation(slot) {
       remove(slot)
     } else {
       renumber(slot, to: RowHeader.noRow)
     }
+  }
+
+  /// Takes the flag from a row that has not changed since; false where it has.
+  @discardableResult
+  private mutating func endHolding(_ slot: Int) -> Bool {
+    guard header(slot).pointee.flags.contains(running.flag) else { return false }
+    header(slot).pointee.flags.remove(running.flag)
+    heldCount -= 1
+    return true
   }
 
   /// Ends the commit, all of whose rows were taken over.

@@ -80,21 +80,7 @@ extension RowShard {
     index.enter(slot, hash: key.hash)
     occupiedCount += 1
     if row != RowHeader.noRow { context.counts.addCached(1) }
-    prefetchFreeSlot()
     return slot
-  }
-
-  /// Asks for the memory of the row that will come next.
-  @inline(__always)
-  private func prefetchFreeSlot() {
-    guard freeSlot >= 0 else { return }
-    ck_prefetch_for_writing(header(freeSlot))
-    let start = UnsafeRawPointer(floats(freeSlot))
-    var offset = 0
-    while offset < min(1024, layout.rowFloats &* 4) {
-      ck_prefetch_for_writing(start + offset)
-      offset &+= 64
-    }
   }
 
   /// Forgets a row.

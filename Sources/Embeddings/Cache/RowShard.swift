@@ -7,7 +7,6 @@ struct ShardContext: Sendable {
   let budget: CacheBudget
   let slabs: SlabMemory
   let indexes: IndexMemory
-  let places: IndexPlaces
   let counts: CommittedCounts
   /// How many rows of a shard may be on probation.
   let mostOnProbation: Int
@@ -33,7 +32,7 @@ struct RowShard: ~Copyable {
   /// Bytes by which the index grew for them.
   private var overflowIndexBytes = 0
 
-  var index: RowIndex { didSet { context.places.note(index, ofShard: number) } }
+  var index: RowIndex
 
   /// The first free slot, or -1. Free slots are linked through their headers' hashes.
   var freeSlot = -1
@@ -73,7 +72,6 @@ struct RowShard: ~Copyable {
     layout = context.layout
     slabs = .allocate(capacity: slabCapacity)
     index = RowIndex(bucketCount: 1, in: context.indexes)
-    context.places.note(index, ofShard: number)
     waitingCopies = RowCopies(rowFloats: context.layout.rowFloats, budget: context.budget)
     runningCopies = RowCopies(rowFloats: context.layout.rowFloats, budget: context.budget)
   }
@@ -221,7 +219,9 @@ struct RowShard: ~Copyable {
     context.budget.release(
       RowIndex.bytes(index.bucketCount) - RowIndex.bytes(1) - overflowIndexBytes)
     context.budget.releaseForLookups(overflowIndexBytes)
-    context.budget.addDirty(-dirty.slots.count * layout.rowBytes, commitBytes: -commitBytes)
+    context.budget.addDirty(
+      -dirty.slots.count * layout.rowBytes, commitBytes: -commitBytes,
+      listBytes: -dirty.slots.count * CacheLayout.listBytes)
   }
 
   /// Gives all memory back; every row is forgotten, dirty ones too.

@@ -8,7 +8,7 @@ final class BlockBatch {
   private struct Block {
     let number: UInt64
     /// The rows that change, by their places.
-    let rows: Range<Int>
+    let rows: (start: NumberedRows.Place, end: NumberedRows.Place)
     /// What it was; nil for a new block, and where that stands in the new one's memory.
     let old: UnsafeRawPointer?
     let isNew: Bool
@@ -17,7 +17,12 @@ final class BlockBatch {
   private let layout: BlockLayout
   private let capacity: Int
   private let memory: UnsafeMutableRawPointer
+  /// Which of all batches this is now.
+  var sequence = 0
   private var blocks: [Block] = []
+  /// The rows of all blocks.
+  private var rows: [PlacedRow] = []
+  private static let rowsAhead = 8
   /// What they hold, once they are laid out (``BlockLayout/contentHash(_:number:)``).
   private var contents: [UInt64] = []
   /// By how much the sum of frequencies changes.
@@ -34,6 +39,8 @@ final class BlockBatch {
   deinit { memory.deallocate() }
 
   var count: Int { blocks.count }
+  /// Rows that change in them.
+  var rowCount: Int { rows.count }
   var isFull: Bool { blocks.count == capacity }
   func removeAll() { blocks.removeAll(keepingCapacity: true) }
   func number(_ i: Int) -> UInt64 { blocks[i].number }
@@ -48,7 +55,10 @@ final class BlockBatch {
   ///
   /// - Parameter old: what it is in the last commit. If it does not stand alone, it is copied now,
   ///   since writing another block may move it.
-  func plan(_ number: UInt64, rows: Range<Int>, old: BlockView?, standsAlone: Bool) {
+  func plan(
+    _ number: UInt64, rows: (start: NumberedRows.Place, end: NumberedRows.Place), old: BlockView?,
+    standsAlone: Bool
+  ) {
     var source = old?.bytes.baseAddress
     if !standsAlone, let start = source {
       (memory + blocks.count * layout.byteCount).copyMemory(
@@ -59,13 +69,20 @@ final class BlockBatch {
   }
 
   /// Lays all blocks out, with `rowCount` rows in the table.
-  func fill(from rows: NumberedRows, rowCount: UInt64, at pace: Pace?) {
+  func fill(from numbered: NumberedRows, rowCount: UInt64, at pace: Pace?) {
     frequencyChange = 0
     contents.removeAll(keepingCapacity: true)
+    rows.removeAll(keepingCapacity: true)
+    // First where all rows are, so that their memory can be asked for ahead across blocks.
+    for block in blocks { numbered.appendRows(block.rows, inBlock: block.number, to: &rows) }
+    for row in rows.prefix(Self.rowsAhead) { numbered.prefetch(row) }
+    var next = 0
     for (i, block) in blocks.enumerated() {
       if i % BlockEdits.blocksAtOnce == 0 { pace?.giveWay() }
       let target = memory + i * layout.byteCount
       var buffer = BlockBuffer(layout: layout, changing: target)
+      let count =
+        block.rows.end.new - block.rows.start.new + block.rows.end.old - block.rows.start.old
       if block.isNew {
         buffer.clear()
       } else {
@@ -75,7 +92,11 @@ final class BlockBatch {
           return
         }
       }
-      frequencyChange &+= rows.copy(block.rows, to: &buffer, number: block.number)
+      for k in next..<next + count {
+        if k + Self.rowsAhead < rows.count { numbered.prefetch(rows[k + Self.rowsAhead]) }
+        frequencyChange &+= numbered.copy(rows[k], to: &buffer, number: block.number)
+      }
+      next += count
       let first = block.number * UInt64(layout.rowsPerBlock)
       if rowCount < first + UInt64(layout.rowsPerBlock) {
         buffer.truncate(toRows: Int(rowCount - first))

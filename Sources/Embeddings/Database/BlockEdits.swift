@@ -10,6 +10,8 @@ struct BlockEdits: ~Copyable {
   let rows: NumberedRows
   /// Rows that move within the table, by their new numbers.
   let moves: [(to: UInt64, from: UInt64)]
+  /// Ids to enter in between.
+  private var ids: NewIDs
   private let pace: Pace?
   private(set) var changedBlocks: [Int] = []
   /// What the changed blocks hold now.
@@ -19,12 +21,13 @@ struct BlockEdits: ~Copyable {
 
   init(
     storage: TableStorage, cache: RowCache, rows: NumberedRows,
-    moves: [(to: UInt64, from: UInt64)], pace: Pace?
+    moves: [(to: UInt64, from: UInt64)], ids: NewIDs, pace: Pace?
   ) {
     self.storage = storage
     self.cache = cache
     self.rows = rows
     self.moves = moves.sorted { $0.to < $1.to }
+    self.ids = ids
     self.pace = pace
   }
 
@@ -34,8 +37,10 @@ struct BlockEdits: ~Copyable {
     oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
     var buffer = BlockBuffer(layout: storage.layout)
+    let hasMoves = !moves.isEmpty
+    if hasMoves { try enterIDs(ids.count, in: transaction) }
     let change =
-      moves.isEmpty
+      !hasMoves
       ? try writeInBatches(oldCount: oldCount, newCount: newCount, in: transaction)
       : try writeWithMoves(oldCount: oldCount, newCount: newCount, &buffer, in: transaction)
     try shrink(from: oldCount, to: newCount, &buffer, in: transaction)
@@ -44,9 +49,9 @@ struct BlockEdits: ~Copyable {
 
   // MARK: Rows that change where they are
 
-  /// Two threads share the work: one lays blocks out, and the one that has the transaction writes
-  /// them. While that one writes pages ahead of the commit, which takes the time of some batches, the
-  /// other goes on.
+  /// The thread that has the transaction writes blocks, and enters ids while others lay blocks out.
+  /// While it writes pages ahead of the commit, which takes the time of some batches, the others go
+  /// on. As many ids go with each batch as are its share, whatever the threads do.
   private mutating func writeInBatches(
     oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
@@ -62,14 +67,24 @@ struct BlockEdits: ~Copyable {
     func layOutPlanned() {
       while let batch = planned.take() { layOut(batch) }
     }
-    func write(hasThread: Bool) {
+    func write(threadCount: Int) {
       do throws(EmbeddingError) {
         var planning = BlockPlanning(rows, storage, bytes: cache.budget.bytesLaidOut, oldCount)
+        var early: [BlockBatch] = []
+        var sequence = 0
+        var written = 0
         while true {
           while let batch = try planning.next(in: transaction) {
-            if hasThread { planned.give(batch) } else { layOut(batch) }
+            if threadCount > 0 { planned.give(batch) } else { layOut(batch) }
           }
-          guard planning.underWay > 0, let batch = laidOut.take() else { break }
+          guard planning.underWay > 0 else { break }
+          // Several threads may not be done in the order in which they began.
+          while !early.contains(where: { $0.sequence == sequence }), let batch = laidOut.take() {
+            early.append(batch)
+          }
+          guard let i = early.firstIndex(where: { $0.sequence == sequence }) else { break }
+          let batch = early.remove(at: i)
+          sequence += 1
           if let number = batch.damaged { throw storage.damage(number) }
           change &+= batch.frequencyChange
           for i in 0..<batch.count {
@@ -78,18 +93,33 @@ struct BlockEdits: ~Copyable {
               batch.bytes(i), batch.content(i), number: batch.number(i), planning.oldBlocks,
               in: transaction)
           }
+          written += batch.rowCount
           planning.takeBack(batch)
+          try enterIDs(ids.count * written / rows.count, in: transaction)
         }
       } catch { failure = error }
       planned.close()
     }
     if rows.count < Self.leastForThread {
-      write(hasThread: false)
+      write(threadCount: 0)
     } else {
-      alongside(layOutPlanned, write)
+      // More than keep the one that writes busy are of no use, and of none while training goes on.
+      let isHurried = pace?.isHurried ?? true
+      alongside(
+        isHurried ? max(1, min(3, ThreadGroup.processorCount - 1)) : 1, layOutPlanned, write)
     }
     if let failure { throw failure }
     return change
+  }
+
+  /// Enters ids, all up to the one with number `end`.
+  private mutating func enterIDs(
+    _ end: Int, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    while ids.entered < end {
+      bytesInMemory += try ids.enter(upTo: end, in: transaction)
+      try writeAheadIfDue(in: transaction)
+    }
   }
 
   /// Blocks after which a commit looks whether to give way to training.
@@ -107,12 +137,12 @@ struct BlockEdits: ~Copyable {
     let layout = storage.layout
     let oldBlocks = layout.blockCount(rows: oldCount)
     var change: UInt64 = 0
-    var nextRow = 0
+    var nextRow = NumberedRows.Place()
     var nextMove = 0
-    while nextRow < rows.count || nextMove < moves.count {
+    while true {
       let first = min(
-        nextRow < rows.count ? rows.number(nextRow) : .max,
-        nextMove < moves.count ? moves[nextMove].to : .max)
+        rows.number(nextRow) ?? .max, nextMove < moves.count ? moves[nextMove].to : .max)
+      if first == .max { break }
       let number = layout.place(ofRow: first).block
       let end = (number + 1) * UInt64(layout.rowsPerBlock)
       if number < oldBlocks {
@@ -128,7 +158,9 @@ struct BlockEdits: ~Copyable {
         nextMove += 1
       }
       let rowsEnd = rows.endOfRows(below: end, from: nextRow)
-      change &+= rows.copy(nextRow..<rowsEnd, to: &buffer, number: number)
+      for row in rows.find((nextRow, rowsEnd), inBlock: number) {
+        change &+= rows.copy(row, to: &buffer, number: number)
+      }
       nextRow = rowsEnd
       if newCount < end {
         buffer.truncate(toRows: Int(newCount - number * UInt64(layout.rowsPerBlock)))
@@ -171,6 +203,12 @@ struct BlockEdits: ~Copyable {
     }
     changedBlocks.append(Int(number))
     bytesInMemory += bytes.count
+    try writeAheadIfDue(in: transaction)
+  }
+
+  private mutating func writeAheadIfDue(
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
     if bytesInMemory >= cache.budget.bytesAhead - cache.budget.bytesLaidOut {
       try transaction.writeAhead(storage.blocks)
       bytesInMemory = 0

@@ -9,10 +9,15 @@ struct BlockPlanning {
   let oldBlocks: UInt64
   /// Blocks in a batch.
   private let capacity: Int
-  private var place = 0
+  private let mostBatches: Int
+  private var place = NumberedRows.Place()
   private var free: [BlockBatch] = []
   private var made = 0
-  private static let mostBatches = 8
+  private var planned = 0
+  /// Batches should fit into the cache of a processor, but not be so small that to hand them over
+  /// costs more than to lay them out.
+  private static let batchBytes = 512 << 10
+  private static let leastBatches = 8
 
   /// - Parameters:
   ///   - bytes: what all batches may take together.
@@ -20,8 +25,14 @@ struct BlockPlanning {
   init(_ rows: NumberedRows, _ storage: TableStorage, bytes: Int, _ oldCount: UInt64) {
     self.rows = rows
     self.storage = storage
-    oldBlocks = storage.layout.blockCount(rows: oldCount)
-    capacity = max(1, min(bytes / Self.mostBatches / storage.layout.byteCount, rows.count))
+    let layout = storage.layout
+    oldBlocks = layout.blockCount(rows: oldCount)
+    // With what is known of each row beside its block.
+    let blockBytes =
+      layout.byteCount + layout.rowsPerBlock * MemoryLayout<PlacedRow>.stride
+    capacity = max(
+      1, min(min(bytes / Self.leastBatches, Self.batchBytes) / blockBytes, rows.count))
+    mostBatches = max(Self.leastBatches, bytes / (capacity * blockBytes))
   }
 
   /// Batches that were planned, and not taken back.
@@ -32,21 +43,25 @@ struct BlockPlanning {
   mutating func next(
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> BlockBatch? {
-    guard place < rows.count, !free.isEmpty || made < Self.mostBatches else { return nil }
+    guard !free.isEmpty || made < mostBatches, var next = rows.number(place) else { return nil }
     if free.isEmpty {
       free.append(BlockBatch(layout: storage.layout, capacity: capacity))
       made += 1
     }
     let batch = free.removeLast()
-    while place < rows.count, !batch.isFull {
-      let number = storage.layout.place(ofRow: rows.number(place)).block
+    batch.sequence = planned
+    planned += 1
+    while true {
+      let number = storage.layout.place(ofRow: next).block
       let end = rows.endOfRows(
         below: (number + 1) * UInt64(storage.layout.rowsPerBlock), from: place)
       batch.plan(
-        number, rows: place..<end,
+        number, rows: (place, end),
         old: number < oldBlocks ? try storage.block(number, in: transaction) : nil,
         standsAlone: storage.blocksStandAlone)
       place = end
+      guard !batch.isFull, let following = rows.number(place) else { break }
+      next = following
     }
     return batch
   }

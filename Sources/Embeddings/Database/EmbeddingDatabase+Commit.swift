@@ -144,8 +144,7 @@ extension EmbeddingDatabase {
   /// written; their lists are made when their turn comes.
   private var commitLoad: Double {
     max(
-      Double(budget.dirtyBytes) / (Double(budget.roomForRows) * 0.35),
-      Double(budget.commitBytes) / (Double(budget.commitLimit) * 0.6))
+      Double(budget.dirtyBytes) / (Double(budget.roomForRows) * 0.35), budget.listLoad)
   }
 
   /// Commits by itself, between two batches.

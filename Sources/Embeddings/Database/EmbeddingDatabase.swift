@@ -33,9 +33,10 @@ public final class EmbeddingDatabase: Sendable {
     /// room in `cacheBudget`: a scratch file in the database's directory, without a name, that is gone
     /// with the process. Its pages are mapped, and the system's to take back.
     ///
-    /// It helps where training changes more between two commits than the budget holds; twice the
-    /// budget is a good size. With 0, the default, there is none: the database then commits by itself
-    /// more often, and so it does where the disk has little room left.
+    /// It helps where training changes more between two commits than the budget holds, and most where
+    /// all of that finds room; lists and copies of commits take three sixteenths of it. With 0, the
+    /// default, there is none: the database then commits by itself more often, and so it does where the
+    /// disk has little room left.
     public var scratchLimit: Int
     /// What a commit promises; see ``Durability``.
     public var durability: Durability

@@ -4,91 +4,114 @@ import StorageBase
 
 /// The rows that a commit writes, in the order of their numbers.
 final class NumberedRows {
-  private let rows: [ChangedRow]
-  private let order: [KeyedIndex]
+  private let rows: CommitRows
+  private let numbers: NewNumbers
+  /// Rows that are not new, where some of them move; else they stand in `rows`.
+  private let moved: [KeyedIndex]?
   /// The commit that writes them.
   private let generation: UInt64
-  private let cache: RowCache
   private let layout: BlockLayout
 
+  /// A place between two rows, of those that are new and of the others.
+  struct Place {
+    var new = 0
+    var old = 0
+  }
+
   /// - Parameters:
-  ///   - rows: the rows, in any order.
-  ///   - numbers: the number of each.
-  ///   - new: which of them are new, by rising number where they follow all others.
+  ///   - numbers: the numbers of new rows.
+  ///   - moves: the new numbers of rows that move, by their old ones.
   init(
-    _ rows: [ChangedRow], numbers: [UInt64], new: [UInt32], generation: UInt64, cache: RowCache,
+    _ rows: CommitRows, _ numbers: NewNumbers, moves: [UInt64: UInt64], generation: UInt64,
     layout: BlockLayout
   ) {
-    var order: [KeyedIndex] = []
-    order.reserveCapacity(rows.count - new.count)
-    for i in rows.indices where !rows[i].isNew {
-      order.append(KeyedIndex(key: numbers[i], index: UInt32(i)))
+    if moves.isEmpty {
+      moved = nil
+    } else {
+      var moved = rows.old.map {
+        KeyedIndex(key: moves[$0.key] ?? $0.key, index: $0.index)
+      }
+      radixSort(&moved)
+      self.moved = moved
     }
-    radixSort(&order)
-    order.reserveCapacity(rows.count)
-    let last = order.last?.key ?? 0
-    var isRising = true
-    for i in new {
-      let number = numbers[Int(i)]
-      isRising = isRising && number >= last
-      order.append(KeyedIndex(key: number, index: i))
-    }
-    if !isRising { radixSort(&order) }
     self.rows = rows
-    self.order = order
+    self.numbers = numbers
     self.generation = generation
-    self.cache = cache
     self.layout = layout
   }
 
-  var count: Int { order.count }
+  var count: Int { rows.count }
 
-  /// The number of a row.
-  func number(_ place: Int) -> UInt64 { order[place].key }
+  private func old(_ i: Int) -> KeyedIndex { moved.map { $0[i] } ?? rows.old[i] }
+
+  /// The number of the row behind a place; nil at the end.
+  func number(_ place: Place) -> UInt64? {
+    let new = place.new < rows.newByKey.count ? numbers[place.new] : nil
+    let old = place.old < rows.old.count ? old(place.old).key : nil
+    guard let new, let old else { return new ?? old }
+    return min(new, old)
+  }
 
   /// The end of the rows with numbers below `end`, from `start` on.
-  func endOfRows(below end: UInt64, from start: Int) -> Int {
+  func endOfRows(below end: UInt64, from start: Place) -> Place {
     var place = start
-    while place < order.count, order[place].key < end { place += 1 }
+    while place.new < rows.newByKey.count, numbers[place.new] < end { place.new += 1 }
+    while place.old < rows.old.count, old(place.old).key < end { place.old += 1 }
     return place
   }
 
-  /// Copies rows into block `number`; returns the change of the sum of their frequencies.
-  func copy(_ range: Range<Int>, to buffer: inout BlockBuffer, number: UInt64) -> UInt64 {
-    var change: UInt64 = 0
-    for place in range {
-      prefetch(from: place)
-      change &+= copy(place, to: &buffer, number: number)
-    }
-    return change
+  /// Finds rows in the cache, those of block `number`.
+  func find(_ range: (start: Place, end: Place), inBlock number: UInt64) -> [PlacedRow] {
+    var found: [PlacedRow] = []
+    appendRows(range, inBlock: number, to: &found)
+    return found
   }
 
-  /// Asks for the memory of rows that will be written soon: first for what is known of them, then
-  /// for their headers and floats.
-  private func prefetch(from place: Int) {
-    rows.withUnsafeBufferPointer { rows in
-      guard let start = rows.baseAddress else { return }
-      // Unsafe: asked for, not read.
-      if place + 16 < order.count { ck_prefetch(start + Int(order[place + 16].index)) }
-      guard place + 6 < order.count else { return }
-      let row = start + Int(order[place + 6].index)
-      let memory = row.pointee.memory
-      ck_prefetch(cache.layout.header(Int(row.pointee.slot), ofFloats: memory))
-      for line in 0..<min(16, cache.layout.rowFloats / 16 + 1) { ck_prefetch(memory + 64 * line) }
+  /// Appends rows as they are found in the cache, those of block `number`.
+  func appendRows(
+    _ range: (start: Place, end: Place), inBlock number: UInt64, to found: inout [PlacedRow]
+  ) {
+    let first = number * UInt64(layout.rowsPerBlock)
+    for place in range.start.old..<range.end.old {
+      let old = old(place)
+      var row = rows.row(old.index)
+      row.index = UInt32(truncatingIfNeeded: old.key - first)
+      found.append(row)
+    }
+    for place in range.start.new..<range.end.new {
+      var row = rows.newRow(at: place)
+      row.index = UInt32(truncatingIfNeeded: numbers[place] - first)
+      found.append(row)
     }
   }
 
-  private func copy(_ place: Int, to buffer: inout BlockBuffer, number: UInt64) -> UInt64 {
-    let row = rows[Int(order[place].index)]
-    let index = layout.place(ofRow: order[place].key).index
+  /// Asks for a row's memory, which will be read soon.
+  @inline(__always)
+  func prefetch(_ row: PlacedRow) {
+    // Unsafe: asked for, not read.
+    ck_prefetch(row.header)
+    let floats = UnsafeRawPointer(row.floats)
+    var offset = 0
+    while offset < 4 &* rows.cache.layout.rowFloats {
+      ck_prefetch(floats + offset)
+      offset &+= 64
+    }
+  }
+
+  /// Copies a row into its block; returns the change of its frequency.
+  @inline(__always)
+  func copy(_ row: PlacedRow, to buffer: inout BlockBuffer, number: UInt64) -> UInt64 {
+    let index = Int(row.index)
     let old = buffer.view(number: number).frequency(index)
-    buffer.setFixed(
-      index, key: row.key, frequency: row.counts.frequency, lastStep: row.counts.lastStep,
-      generation: generation)
-    cache.withRunningFloats(row) { floats in
+    var frequency: UInt64 = 0
+    rows.cache.withRunningRow(row, flag: rows.flag) { hash, counts, floats in
+      frequency = counts.frequency
+      buffer.setFixed(
+        index, key: RowKey.key(ofHash: hash), frequency: frequency, lastStep: counts.lastStep,
+        generation: generation)
       buffer.setVector(index, from: floats)
       buffer.setSlots(index, from: floats + layout.dimension)
     }
-    return row.counts.frequency &- old
+    return frequency &- old
   }
 }

@@ -1,7 +1,5 @@
-import CKernels
 import LMDB
 import StorageBase
-import Synchronization
 
 /// The id tree's part of a commit, and rows that move.
 extension TableCommit {
@@ -25,61 +23,6 @@ extension TableCommit {
     } else {
       try rest.withBytes { (rest) throws(EmbeddingError) in
         try transaction.put(treeKey, rest, in: storage.ids)
-      }
-    }
-  }
-
-  /// Enters the ids of the new rows, in the order of the tree.
-  func insertIDs(
-    _ numbers: [UInt64], in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) {
-    let storage = table.storage
-    // A page for each id, if they are far apart.
-    let idsAhead = max(1, table.cache.budget.bytesAhead / BlockLayout.pageSize)
-    let isFirst = try transaction.statistics(of: storage.ids).entries == 0
-    var start = 0
-    while start < newByKey.count {
-      if start > 0 { try transaction.writeAhead(storage.ids) }
-      let part = newByKey[start..<min(start + idsAhead, newByKey.count)]
-      start = part.endIndex
-      switch storage.idType {
-      case .int64:
-        try insert(part, of: numbers, isFirst: isFirst, in: transaction)
-      case .bytes:
-        for (k, element) in part.enumerated() {
-          if k % 128 == 0 { pace?.giveWay() }
-          let row = rows[Int(element.index)]
-          // The bytes outlive the lock: the row stays where it is until the commit has ended.
-          let bytes = table.cache.shards[Int(row.shard)].withRows { $0.idBytes(Int(row.slot)) }
-          try storage.insertID(
-            RowKey(hash: row.hash, bytes: bytes), row: numbers[Int(element.index)], in: transaction)
-        }
-      }
-    }
-  }
-
-  /// Enters Int64 ids by their tree keys.
-  ///
-  /// - Parameter isFirst: whether the tree has only ids that precede them, entered here before.
-  private func insert(
-    _ part: ArraySlice<KeyedIndex>, of numbers: UnsafePointer<UInt64>, isFirst: Bool,
-    in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) {
-    try transaction.withAppender(table.storage.ids) { (tree) throws(EmbeddingError) in
-      for k in part.indices {
-        if k % 128 == 0 { pace?.giveWay() }
-        // Unsafe: asked for, not read.
-        if k + 16 < part.endIndex { ck_prefetch(numbers + Int(part[k + 16].index)) }
-        let element = part[k]
-        let row = numbers[Int(element.index)].littleEndian
-        try withUnsafePointer(to: row) { (row) throws(EmbeddingError) in
-          let value = UnsafeRawBufferPointer(start: row, count: 8)
-          if isFirst {
-            try tree.append(element.key, value)
-          } else {
-            try tree.put(element.key, value)
-          }
-        }
       }
     }
   }
@@ -126,21 +69,5 @@ extension TableCommit {
       sum &+= try table.storage.checkedBlock(place.block, in: transaction).frequency(place.index)
     }
     return sum
-  }
-}
-
-extension TableStorage {
-  /// Enters a byte-string id that is not there yet.
-  func insertID(
-    _ key: RowKey, row: UInt64, in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) {
-    let treeKey = treeKey(key.key)
-    let existing = try transaction.get(treeKey, in: ids)
-    let value =
-      existing.map { IDEntries(value: $0).appending(row: row, bytes: key.bytes) }
-      ?? IDEntries.encode(row: row, bytes: key.bytes)
-    try value.withBytes { (value) throws(EmbeddingError) in
-      try transaction.put(treeKey, value, in: ids)
-    }
   }
 }

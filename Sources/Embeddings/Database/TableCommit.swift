@@ -1,4 +1,3 @@
-import CKernels
 import LMDB
 import StorageBase
 import Synchronization
@@ -12,8 +11,8 @@ import Synchronization
 struct TableCommit {
   struct Result {
     var record: TableRecord
-    /// The number that each of the commit's rows has now.
-    var numbers: [UInt64] = []
+    /// The numbers that its new rows have now.
+    var numbers: NewNumbers
     /// Rows that moved: key, old and new number.
     var moves: [(key: UInt64, from: UInt64, to: UInt64)] = []
     var changedBlocks: [Int] = []
@@ -24,74 +23,33 @@ struct TableCommit {
   let table: TableCore
   /// How it gives way to training; nil where it does not.
   let pace: Pace?
-  /// The rows that are changed or new, shard by shard, in the order in which they changed.
-  private(set) var rows: [ChangedRow] = []
-  /// By row number.
-  private(set) var deleted: [ChangedRow] = []
-  /// Rows that came and went since the last commit.
-  private var gone: [ChangedRow] = []
-  /// Which of the rows are new, by falling frequency, so that those that will change together stand
-  /// together; with equal frequencies by key, so that the order does not depend on threads.
-  private var new: [UInt32] = []
-  /// The new rows in the order of the id tree.
-  private(set) var newByKey: [KeyedIndex] = []
+  let rows: CommitRows
   /// What `uncommittedRows` counts of these changes.
   private let fixedRows: Int
   /// What had become of ids.
   private let life: LifeCounts
 
-  /// Collects the changed rows of the commit under way, a few under each lock.
+  /// Collects the changed rows of the commit under way.
   init(_ fixed: CommitQueue.FixedTable, at pace: Pace?) {
     table = fixed.core
     self.pace = pace
     fixedRows = fixed.rows
     life = fixed.life
-    let counts = table.cache.shards.map { $0.withRows { $0.runningCount } }
-    rows.reserveCapacity(counts.reduce(0, +))
-    var some: [ChangedRow] = []
-    for (shard, count) in zip(table.cache.shards, counts) {
-      var start = 0
-      while start < count {
-        let end = min(start + 256, count)
-        some.removeAll(keepingCapacity: true)
-        shard.withRows { $0.appendRunning(start..<end, to: &some) }
-        start = end
-        pace?.giveWay()
-        for row in some {
-          if !row.isDeleted {
-            rows.append(row)
-          } else if row.isNew {
-            gone.append(row)
-          } else {
-            deleted.append(row)
-          }
-        }
-      }
-    }
-    deleted.sort { $0.row < $1.row }
-    sortNewRows()
+    // Other threads are for those who wait for the commit.
+    let isHurried = pace?.isHurried ?? true
+    rows = CommitRows(
+      table.cache, table.storage.idType,
+      threadCount: isHurried
+        ? min(ThreadGroup.processorCount, fixed.rows / Self.leastRowsForThread) : 1,
+      at: pace)
   }
 
-  private mutating func sortNewRows() {
-    // Beside the rows, not within: they are met in random order.
-    var frequencies = [UInt32](repeating: 0, count: rows.count)
-    newByKey.reserveCapacity(rows.count { $0.isNew })
-    for (i, row) in rows.enumerated() where row.isNew {
-      frequencies[i] = UInt32(clamping: row.counts.frequency)
-      newByKey.append(KeyedIndex(key: table.storage.treeKey(row.key), index: UInt32(i)))
-    }
-    radixSort(&newByKey)
-    // This sort keeps the order by key among equal frequencies.
-    var order = newByKey.map {
-      KeyedIndex(key: UInt64(UInt32.max - frequencies[Int($0.index)]), index: $0.index)
-    }
-    radixSort(&order)
-    new = order.map(\.index)
-  }
+  /// Rows for which a thread costs less than it saves.
+  private static let leastRowsForThread = 16_384
 
   /// Whether there is nothing to take over.
   var isEmpty: Bool {
-    rows.isEmpty && deleted.isEmpty && gone.isEmpty && hasSeenNothing
+    rows.count == 0 && rows.deleted.isEmpty && rows.gone.isEmpty && hasSeenNothing
   }
 
   /// Whether no id without a row was seen, or trained a shared one.
@@ -116,39 +74,23 @@ struct TableCommit {
     let storage = table.storage
     let oldCount = record.rowCount
     var recorder = ChangeRecorder(storage, record, stamp)
-    for row in deleted { try deleteID(row, &recorder, in: transaction) }
+    for row in rows.deleted { try deleteID(row, &recorder, in: transaction) }
 
     // Numbers: holes first, then the end of the table.
-    var holes = deleted.map(\.row)[...]
-    var count = oldCount
-    var numbers = rows.map(\.row)
-    for i in new {
-      if let hole = holes.popFirst() {
-        numbers[Int(i)] = hole
-      } else {
-        numbers[Int(i)] = count
-        count += 1
-      }
-    }
-    count -= UInt64(holes.count)
+    let (taken, holes) = Self.split(rows.deleted.map(\.row), at: rows.newByKey.count)
+    let numbers = NewNumbers(holes: taken, first: oldCount)
+    let count = oldCount + UInt64(rows.newByKey.count - taken.count) - UInt64(holes.count)
     // A hole that a new row takes loses its old frequency when it is overwritten.
     let lost = try frequency(of: holes, in: transaction)
     let moves = try movesInto(holes, from: count..<max(count, oldCount), in: transaction)
-    try insertIDs(numbers, in: transaction)
-
     record.rowCount = count
-    if !moves.isEmpty {
-      let moved = Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) })
-      for i in numbers.indices where !rows[i].isNew {
-        numbers[i] = moved[numbers[i]] ?? numbers[i]
-      }
-    }
     var edits = BlockEdits(
       storage: storage, cache: table.cache,
       rows: NumberedRows(
-        rows, numbers: numbers, new: new, generation: stamp.generation, cache: table.cache,
-        layout: storage.layout),
-      moves: moves.map { ($0.to, $0.from) }, pace: pace)
+        rows, numbers, moves: Dictionary(uniqueKeysWithValues: moves.map { ($0.from, $0.to) }),
+        generation: stamp.generation, layout: storage.layout),
+      moves: moves.map { ($0.to, $0.from) },
+      ids: try NewIDs(rows, numbers, storage, at: pace, in: transaction), pace: pace)
     let frequencyChange = try edits.write(
       oldCount: oldCount, newCount: count, in: transaction)
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
@@ -173,6 +115,12 @@ struct TableCommit {
       eviction: eviction)
   }
 
+  private static func split(
+    _ numbers: [UInt64], at count: Int
+  ) -> (ArraySlice<UInt64>, ArraySlice<UInt64>) {
+    (numbers.prefix(count), numbers.dropFirst(count))
+  }
+
   // MARK: Afterwards
 
   /// Takes over what the commit made true of the table as a whole, once it is durable. No batch is
@@ -185,8 +133,8 @@ struct TableCommit {
         if slot >= 0 { rows.renumber(slot, to: move.to) }
       }
     }
-    for row in deleted {
-      cache.shards[Int(row.shard)].withRows { $0.markCommitted(row, number: row.row) }
+    for row in rows.deleted {
+      cache.shards[Int(row.shard)].withRows { $0.markCommitted(deleted: row) }
     }
     cache.counts.setRows(result.record.rowCount)
     table.state.withLock { state in
@@ -202,31 +150,13 @@ struct TableCommit {
 
   /// Lets the rows go, beside batches at work.
   func release(_ result: Result) {
-    release(rows, result.numbers)
+    rows.release(result.numbers, at: pace)
     table.locations.note(self, result)
-    release(gone, gone.map(\.row))
-    for shard in table.cache.shards { shard.withRows { $0.endCommit() } }
-  }
-
-  /// Lets rows go that come shard by shard, a few under each lock.
-  private func release(_ rows: [ChangedRow], _ numbers: [UInt64]) {
-    var k = 0
-    while k < rows.count {
-      pace?.giveWay()
-      let number = rows[k].shard
-      table.cache.shards[Int(number)].withRows { shard in
-        let end = min(k + 128, rows.count)
-        while k < end, rows[k].shard == number {
-          // Unsafe: asked for, not read.
-          if k + 16 < rows.count {
-            let ahead = rows[k + 16]
-            ck_prefetch(table.cache.layout.header(Int(ahead.slot), ofFloats: ahead.memory))
-          }
-          shard.markCommitted(rows[k], number: numbers[k])
-          k += 1
-        }
-      }
+    for (k, row) in rows.gone.enumerated() {
+      if k % 128 == 0 { pace?.giveWay() }
+      table.cache.shards[Int(row.shard)].withRows { $0.markCommitted(deleted: row) }
     }
+    for shard in table.cache.shards { shard.withRows { $0.endCommit() } }
   }
 
   /// Takes over that the commit failed: all of it is still to be written. No batch is at work.

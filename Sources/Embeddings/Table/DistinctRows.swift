@@ -53,7 +53,6 @@ struct DistinctRows: ~Copyable {
         if entry == 0 {
           table[place] = UInt32(truncatingIfNeeded: count &+ 1)
           rows[count] = shard.floats(slot)
-          if count < Self.rowsAhead { prefetch(rows[count], shard.layout.rowFloats) }
           gradients[count] =
             batchGradients.map { $0 + i &* dimension } ?? UnsafePointer(rows[count])
           slots[count] = Int32(truncatingIfNeeded: slot)
@@ -68,17 +67,6 @@ struct DistinctRows: ~Copyable {
         }
         place = (place &+ 1) & mask
       }
-    }
-  }
-
-  /// The rows that a kernel begins with, and so cannot ask for ahead of their turn.
-  private static let rowsAhead = 4
-
-  @inline(__always)
-  private func prefetch(_ row: UnsafeMutablePointer<Float>, _ count: Int) {
-    let start = UnsafeRawPointer(row)
-    for offset in stride(from: 0, to: min(4 &* count, 1024), by: 64) {
-      ck_prefetch_for_writing(start + offset)
     }
   }
 

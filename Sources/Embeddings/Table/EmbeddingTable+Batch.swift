@@ -63,31 +63,17 @@ extension EmbeddingTable {
   }
 
   /// Calls `body` for each shard that the grouped batch touches, under its lock.
-  ///
-  /// - Parameter searches: whether `body` looks the ids up in the index, whose memory is then asked
-  ///   for while the shard before is at its turn.
   @inline(__always)
   func forEachShard(
-    _ scratch: BatchScratch, searches: Bool = false,
-    _ body: (_ rows: inout RowShard, _ range: Range<Int>) -> Void
+    _ scratch: BatchScratch, _ body: (_ rows: inout RowShard, _ range: Range<Int>) -> Void
   ) {
     let shards = cache.shards
     for k in 0..<shards.count {
       let number = (scratch.firstShard + k) & (shards.count - 1)
       let range = scratch.starts[number]..<scratch.starts[number + 1]
-      if searches { prefetchIndex(scratch, ofShard: (number + 1) & (shards.count - 1)) }
       if range.isEmpty { continue }
       shards[number].withRows { body(&$0, range) }
     }
-  }
-
-  /// Asks for the index of the first ids that a shard has of the batch.
-  @inline(never)
-  private func prefetchIndex(_ scratch: BatchScratch, ofShard number: Int) {
-    let start = scratch.starts[number]
-    let count = min(scratch.starts[number + 1] - start, RowShard.idsAhead)
-    cache.prefetchIndex(
-      ofShard: number, UnsafeBufferPointer(start: scratch.orderedHashes + start, count: count))
   }
 
   /// The same, but those that others have at the moment come last: for what is quickly done in a

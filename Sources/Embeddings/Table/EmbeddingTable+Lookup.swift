@@ -61,7 +61,7 @@ extension EmbeddingTable {
     let dimension = storage.layout.dimension
     var hasRoom = true
     let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
-    forEachShard(scratch, searches: true) { rows, range in
+    forEachShard(scratch) { rows, range in
       PendingCopies.with(dimension: dimension) { copies in
         rows.forEachSlot(
           in: range, of: ids, scratch, prefetchedFloats: dimension,

@@ -26,9 +26,9 @@ extension EmbeddingTable {
   ) throws(EmbeddingError) -> BatchOutcome {
     var hasRoom = true
     let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
-    forEachShard(scratch, searches: !scratch.hasLikelySlots) { rows, range in
+    forEachShard(scratch) { rows, range in
       rows.forEachSlot(
-        in: range, of: ids, scratch, prefetchedFloats: cache.layout.rowFloats,
+        in: range, of: ids, scratch, prefetchedFloats: 0,
         likely: scratch.hasLikelySlots ? UnsafePointer(slots) : nil, bodyInserts: true,
         prepare: { _ in }
       ) { rows, i, key, slot in

@@ -120,12 +120,13 @@ final class RowLocations: Sendable {
   /// Notes the numbers of rows that are new, moved or gone. Batches may be at work.
   func note(_ commit: TableCommit, _ result: TableCommit.Result) {
     guard let numbers = numbers?.current else { return }
-    for row in commit.deleted { numbers.move(row.hash, from: row.row, to: nil) }
+    for row in commit.rows.deleted { numbers.move(row.hash, from: row.row, to: nil) }
     for move in result.moves { numbers.move(RowKey.hash(move.key), from: move.from, to: move.to) }
-    let rows = commit.rows
-    for (i, row) in rows.enumerated() where row.isNew {
-      if i + 8 < rows.count { numbers.prefetch(rows[i + 8].hash) }
-      numbers.store(row.hash, row: result.numbers[i])
+    let new = commit.rows.newByKey
+    func hash(_ i: Int) -> UInt64 { RowKey.hash(TableStorage.key(int64TreeKey: new[i].key)) }
+    for i in new.indices {
+      if i + 8 < new.count { numbers.prefetch(hash(i + 8)) }
+      numbers.store(hash(i), row: result.numbers[Int(new[i].value)])
     }
   }
 

@@ -37,8 +37,11 @@ struct TableStorage: Sendable {
 
   /// The key in the id tree of a cache key.
   @inline(__always)
-  func treeKey(_ key: UInt64) -> UInt64 {
-    idType == .int64 ? Self.treeKey(int64: key) : key
+  func treeKey(_ key: UInt64) -> UInt64 { Self.treeKey(key, idType) }
+
+  @inline(__always)
+  static func treeKey(_ key: UInt64, _ idType: IDType) -> UInt64 {
+    idType == .int64 ? treeKey(int64: key) : key
   }
 
   /// The row number of an id, or nil.

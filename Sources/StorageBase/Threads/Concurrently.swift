@@ -14,13 +14,21 @@ package func concurrently(_ other: () -> Void, _ here: () -> Void) {
   }
 }
 
-/// Runs `other` in a thread of its own while `here` runs in this one, and returns when both are done.
-/// For two that wait for each other: where the system refuses a thread, `here` is told so by false,
-/// and `other` does not run.
-package func alongside(_ other: () -> Void, _ here: (_ hasThread: Bool) -> Void) {
+/// Runs `other` in up to `count` threads of its own while `here` runs in this one, and returns when
+/// all are done. For those that wait for each other: `here` is told how many threads the system gave,
+/// and where that is none, `other` does not run.
+package func alongside(
+  _ count: Int, _ other: () -> Void, _ here: (_ threadCount: Int) -> Void
+) {
   withoutActuallyEscaping(other) { other in
-    let thread = StartedThread(other)
-    here(thread != nil)
-    thread?.join()
+    var threads: [StartedThread] = []
+    while threads.count < count, let thread = StartedThread(other) { threads.append(thread) }
+    here(threads.count)
+    for thread in threads { thread.join() }
   }
+}
+
+/// The same with one thread.
+package func alongside(_ other: () -> Void, _ here: (_ hasThread: Bool) -> Void) {
+  alongside(1, other) { here($0 > 0) }
 }

@@ -53,6 +53,9 @@ package final class Pace: Sendable {
     next.store(end + Self.interval, ordering: .relaxed)
   }
 
+  /// Whether somebody waits for the work.
+  package var isHurried: Bool { waiting.load(ordering: .relaxed) > 0 }
+
   /// Runs `body`, which waits for the work: nothing gives way meanwhile.
   package func hurried<R>(
     _ body: () throws(EmbeddingError) -> R

@@ -47,9 +47,7 @@ import Testing
         for shard in cache.shards {
           shard.withRows { rows in
             rows.beginCommit()
-            var changed: [ChangedRow] = []
-            rows.appendRunning(0..<rows.runningCount, to: &changed)
-            for row in changed { rows.markCommitted(row, number: row.row) }
+            for slot in rows.runningSlots { rows.markCommitted(Int(slot), number: nil) }
             rows.endCommit()
           }
         }
