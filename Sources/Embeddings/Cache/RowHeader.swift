@@ -69,17 +69,15 @@ struct RowHeader {
   /// nothing is changed.
   @inline(__always)
   mutating func note(step: Int64?, adding times: UInt32) -> Bool {
-    let step = step ?? narrowCounts.lastStep
-    let (sum, overflows) = counts.addingReportingOverflow(UInt64(times) << 32)
-    guard !overflows, UInt64(bitPattern: step) >> 48 == 0, !flags.contains(.wide) else {
-      return false
-    }
-    tag = tag & 0xffff_ffff_ffff | (UInt64(bitPattern: step) >> 32) << 48
-    counts = sum & ~0xffff_ffff | UInt64(bitPattern: step) & 0xffff_ffff
-    return true
+    if flags.contains(.wide) { return false }
+    var counts = narrowCounts
+    if let step { counts.lastStep = step }
+    counts.addFrequency(UInt64(times))
+    return setNarrow(counts)
   }
 
   /// Takes last step and frequency in, or returns false where they do not fit.
+  @inline(__always)
   mutating func setNarrow(_ new: RowCounts) -> Bool {
     guard new.frequency >> 32 == 0, UInt64(bitPattern: new.lastStep) >> 48 == 0 else {
       return false

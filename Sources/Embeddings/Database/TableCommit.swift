@@ -77,7 +77,8 @@ struct TableCommit {
     for row in rows.deleted { try deleteID(row, &recorder, in: transaction) }
 
     // Numbers: holes first, then the end of the table.
-    let (taken, holes) = Self.split(rows.deleted.map(\.row), at: rows.newByKey.count)
+    let free = rows.deleted.map(\.row)
+    let (taken, holes) = (free.prefix(rows.newByKey.count), free.dropFirst(rows.newByKey.count))
     let numbers = NewNumbers(holes: taken, first: oldCount)
     let count = oldCount + UInt64(rows.newByKey.count - taken.count) - UInt64(holes.count)
     // A hole that a new row takes loses its old frequency when it is overwritten.
@@ -113,12 +114,6 @@ struct TableCommit {
     return Result(
       record: record, numbers: numbers, moves: moves, changedBlocks: edits.changedBlocks,
       eviction: eviction)
-  }
-
-  private static func split(
-    _ numbers: [UInt64], at count: Int
-  ) -> (ArraySlice<UInt64>, ArraySlice<UInt64>) {
-    (numbers.prefix(count), numbers.dropFirst(count))
   }
 
   // MARK: Afterwards

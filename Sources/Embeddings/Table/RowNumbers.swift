@@ -24,7 +24,6 @@ import Synchronization
 final class RowNumbers: @unchecked Sendable {
   // Unchecked: the words are atomic, and the memory lives as long as this.
   typealias Word = Atomic<UInt64>
-  private static let hugePage = 2 << 20
 
   let shape: Shape
   private let mapping: UnsafeMutableRawBufferPointer
@@ -38,15 +37,15 @@ final class RowNumbers: @unchecked Sendable {
     self.shape = shape
     self.budget = budget
     // Every entry is somewhere else: huge pages, if most of each would be used.
-    let isHuge = shape.bytes >= 2 * Self.hugePage
+    let isHuge = shape.bytes >= 2 * SystemMemory.hugePage
     // Fresh from the system memory is zero, and is cleared where and when it is first used.
-    let size = isHuge ? shape.bytes + Self.hugePage : shape.bytes
+    let size = isHuge ? shape.bytes + SystemMemory.hugePage : shape.bytes
     let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let memory, memory != MAP_FAILED else {
       fatalError("out of memory: row numbers need \(size) bytes more")
     }
     mapping = UnsafeMutableRawBufferPointer(start: memory, count: size)
-    let start = isHuge ? memory.alignedUp(toMultipleOf: Self.hugePage) : memory
+    let start = isHuge ? memory.alignedUp(toMultipleOf: SystemMemory.hugePage) : memory
     #if os(Linux)
       if isHuge { madvise(start, shape.bytes, MADV_HUGEPAGE) }
     #endif
