@@ -82,7 +82,7 @@ final class RowCache: Sendable {
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }
 
-  /// Fixes the changed rows for a commit, while no batch is at work.
+  /// Fixes the changed rows for a commit, and those that wait for one, while no batch is at work.
   func fix() {
     for shard in shards { shard.withRows { $0.fix() } }
   }

@@ -35,6 +35,10 @@ struct RowCopies: ~Copyable {
   }
 
   var isEmpty: Bool { copies.isEmpty }
+  var count: Int { copies.count }
+
+  /// The slot of a row that was copied.
+  func slot(_ number: Int) -> Int { copies[number].slot }
 
   private func floats(ofCopy number: Int) -> UnsafeMutablePointer<Float> {
     let (chunk, place) = number.quotientAndRemainder(dividingBy: rowsPerChunk)

@@ -59,15 +59,37 @@ extension RowShard {
     unreported = (0, 0)
   }
 
-  /// Fixes the dirty rows for a commit. None may wait for one already.
+  /// Fixes the dirty rows for a commit. Rows that wait for one already become part of it, as they are
+  /// now.
   mutating func fix() {
-    precondition(
-      waiting.slots.isEmpty && waitingCopies.isEmpty, "rows wait for a commit already")
-    swap(&waiting, &dirty)
     context.budget.addDirty(
-      -waiting.slots.count * layout.rowBytes, commitBytes: -commitBytes,
-      listBytes: -waiting.slots.count * CacheLayout.listBytes)
+      -dirty.slots.count * layout.rowBytes, commitBytes: -commitBytes,
+      listBytes: -dirty.slots.count * CacheLayout.listBytes)
     commitBytes = 0
+    if waiting.slots.isEmpty { swap(&waiting, &dirty) } else { joinWaiting() }
+  }
+
+  /// Adds the dirty rows to those that wait: the others of these, often far more, are left alone.
+  private mutating func joinWaiting() {
+    // Rows that were copied stand in both lists.
+    for k in 0..<waitingCopies.count {
+      // Unsafe: asked for, not read.
+      if k + 16 < waitingCopies.count { ck_prefetch(header(waitingCopies.slot(k + 16))) }
+      fixAgain(waitingCopies.slot(k))
+    }
+    waitingCopies.removeAll()
+    for (k, slot) in dirty.slots.enumerated() {
+      if k + 16 < dirty.slots.count { ck_prefetch(header(Int(dirty.slots[k + 16]))) }
+      guard header(Int(slot)).pointee.flags.contains(dirty.flag) else { continue }
+      fixAgain(Int(slot))
+      waiting.slots.append(slot)
+    }
+    dirty.slots.removeAll(keepingCapacity: true)
+  }
+
+  private func fixAgain(_ slot: Int) {
+    header(slot).pointee.flags.remove(dirty.flag)
+    header(slot).pointee.flags.insert(waiting.flag)
   }
 
   /// Takes back what `fix` did, before the commit has begun: the rows are dirty again.

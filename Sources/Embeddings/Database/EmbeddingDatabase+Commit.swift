@@ -180,8 +180,6 @@ extension EmbeddingDatabase {
   /// to itself, and `beginFixing` has let it.
   private func fix(as point: CommitPoint, evicting: Bool = false) -> UInt64 {
     let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
-    let waiting = commits.withLock { $0.waiting }
-    for table in waiting?.tables ?? [] { table.core.unfix() }
     let fixed = tables.map { $0.fix() }
     state.withLock { state in
       state.live = point

@@ -1,3 +1,4 @@
+import Glibc
 import LMDB
 public import StorageBase
 import Synchronization
@@ -79,7 +80,7 @@ public final class EmbeddingDatabase: Sendable {
   let gate = Gate()
   let commits = Monitor(CommitQueue())
   /// That of commits behind the loop.
-  let pace = Pace()
+  let pace: Pace
   private let writerLock: WriterLock?
 
   struct State {
@@ -115,6 +116,8 @@ public final class EmbeddingDatabase: Sendable {
         .invalidArgument, "The limit of the scratch file is \(options.scratchLimit) bytes.")
     }
     self.path = path
+    let off = getenv("NOCROWD") != nil
+    pace = Pace { [gate] in !off && gate.takeMost() >= ThreadGroup.processorCount }
     isReadOnly = options.isReadOnly
     var environmentOptions = Environment.Options()
     if let mapSize = options.mapSize { environmentOptions.mapSize = mapSize }

@@ -17,6 +17,8 @@ import StorageBase
 final class Gate: Sendable {
   private struct State {
     var inside = 0
+    /// The most that were inside at once since somebody asked.
+    var most = 0
     var isClosed = false
     var waitingToClose = 0
     /// The thread that has the gate to itself, while it is closed.
@@ -38,6 +40,7 @@ final class Gate: Sendable {
       try state.checkOwner()
       guard !state.isClosed, state.waitingToClose == 0 else { return nil }
       state.inside += 1
+      state.most = max(state.most, state.inside)
       return ()
     }
     defer {
@@ -48,6 +51,14 @@ final class Gate: Sendable {
       if isAwaited { monitor.broadcast() }
     }
     return try body()
+  }
+
+  /// The most bodies that ran side by side since this was last asked.
+  func takeMost() -> Int {
+    monitor.withLock { state in
+      defer { state.most = state.inside }
+      return state.most
+    }
   }
 
   /// Runs `body` alone.

@@ -4,10 +4,11 @@ import Synchronization
 /// The turns that what changed in a table takes on its way into a commit: rows (RowShard+Commit.swift),
 /// and what the admission filter has counted.
 extension TableCore {
-  /// Fixes the state of the table for a commit, while no batch is at work.
+  /// Fixes the state of the table for a commit, in place of one that waits, while no batch is at work.
   func fix() -> CommitQueue.FixedTable {
     cache.fix()
     if let filter = admission?.loadedFilter {
+      filter.unfix()
       filter.growIfNeeded()
       filter.fix()
     }

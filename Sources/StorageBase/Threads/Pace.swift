@@ -31,7 +31,10 @@ package final class Pace: Sendable {
   /// Those who wait for the work.
   private let waiting = Atomic<Int>(0)
 
-  package init() {}
+  /// Whether others want all processors.
+  private let isCrowded: @Sendable () -> Bool
+
+  package init(isCrowded: @escaping @Sendable () -> Bool = { false }) { self.isCrowded = isCrowded }
 
   /// Begins a piece of work, in one or more threads.
   package func begin() {
@@ -47,8 +50,12 @@ package final class Pace: Sendable {
     guard start >= next.load(ordering: .relaxed) else { return }
     let most = Self.credit + (start - begun.load(ordering: .relaxed)) / 10 * 9
     guard given.load(ordering: .relaxed) <= most else { return }
-    usleep(Self.moment)
-    let end = Self.now
+    var end = start
+    repeat {
+      usleep(Self.moment)
+      end = Self.now
+    } while isCrowded() && waiting.load(ordering: .relaxed) == 0
+      && given.load(ordering: .relaxed) + (end - start) <= most
     given.add(end - start, ordering: .relaxed)
     next.store(end + Self.interval, ordering: .relaxed)
   }
