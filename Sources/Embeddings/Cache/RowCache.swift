@@ -54,6 +54,7 @@ final class RowCache: Sendable {
   let shards: [Shard]
   /// How many of the last commit's rows are here.
   let counts: CommittedCounts
+  let pins = RowPins()
   let shardShift: UInt64
 
   /// - Parameters:
@@ -78,6 +79,7 @@ final class RowCache: Sendable {
         slabBytes: layout.slabBytes, limit: budget.limit, pool: budget.regions,
         scratch: budget.scratch),
       indexes: IndexMemory(limit: budget.limit, pool: budget.regions), counts: counts,
+      pins: pins,
       mostOnProbation: max(1, budget.limit / 4 / (layout.rowBytes << shardBits)))
     shards = (0..<(1 << shardBits)).map { Shard(number: $0, context: context) }
   }

@@ -157,10 +157,8 @@ extension RowShard {
   /// The same for a row that was deleted.
   mutating func markCommitted(deleted row: ChangedRow) {
     let slot = Int(row.slot)
-    if endHolding(slot), !isOnProbation(slot) {
-      remove(slot)
-    } else {
-      renumber(slot, to: RowHeader.noRow)
+    guard endHolding(slot), !isOnProbation(slot), remove(slot) else {
+      return renumber(slot, to: RowHeader.noRow)
     }
   }
 

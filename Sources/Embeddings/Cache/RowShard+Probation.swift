@@ -37,8 +37,7 @@ extension RowShard {
       let victim = unusedRow(having: [.occupied, .probation], without: .held, from: probationHand)
     else { return false }
     probationHand = victim + 1
-    remove(victim)
-    return true
+    return remove(victim)
   }
 
   /// Counts a row on probation out that leaves the cache.

@@ -83,8 +83,10 @@ extension RowShard {
     return slot
   }
 
-  /// Forgets a row.
-  mutating func remove(_ slot: Int) {
+  /// Forgets a row; false where a batch relies on it.
+  @discardableResult
+  mutating func remove(_ slot: Int) -> Bool {
+    guard context.pins.letsGo() else { return false }
     let header = header(slot).pointee
     index.leave(slot, hash: header.hash)
     if layout.hasBytes { releaseID(slot) }
@@ -93,6 +95,7 @@ extension RowShard {
     if header.flags.contains(.probation) { leaveProbation(header.flags) }
     putFree(slot)
     occupiedCount -= 1
+    return true
   }
 
   /// Gives a row the number that it has from now on.
@@ -115,8 +118,7 @@ extension RowShard {
       let victim = unusedRow(having: .occupied, without: .kept, from: hand)
     else { return false }
     hand = victim + 1
-    remove(victim)
-    return true
+    return remove(victim)
   }
 
   /// The first row with all of some flags and none of others that was not used since the clock hand,

@@ -8,6 +8,7 @@ struct ShardContext: Sendable {
   let slabs: SlabMemory
   let indexes: IndexMemory
   let counts: CommittedCounts
+  let pins: RowPins
   /// How many rows of a shard may be on probation.
   let mostOnProbation: Int
 }
@@ -226,6 +227,7 @@ struct RowShard: ~Copyable {
 
   /// Gives all memory back; every row is forgotten, dirty ones too.
   mutating func removeAllRows() {
+    _ = context.pins.letsGo()
     forgetProbation()
     freeSlabs()
     slabCount = 0

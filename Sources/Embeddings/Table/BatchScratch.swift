@@ -40,6 +40,8 @@ final class BatchScratch {
   var hasAbsent = false
   /// Whether `slots` says where the last batch, a lookup for training, left the rows of its ids.
   private var remembersSlots = false
+  /// How many rows had left the cache when that began; nil where it left an id without a row.
+  private(set) var departures: UInt64?
   /// Whether this batch has the same ids: their rows are very likely still there.
   private(set) var hasLikelySlots = false
   /// The thread that had this last.
@@ -113,7 +115,12 @@ final class BatchScratch {
   }
 
   /// Notes that `slots` says where the rows of all ids are now, for the update that follows a lookup.
-  func rememberSlots() { remembersSlots = true }
+  ///
+  /// - Parameter departures: how many rows had left the cache when the lookup began.
+  func rememberSlots(departures: UInt64) {
+    remembersSlots = true
+    self.departures = uncached == 0 ? departures : nil
+  }
 
   /// Hashes the ids, and notes all of them as misses.
   func missAll(_ ids: UnsafeIDs) {

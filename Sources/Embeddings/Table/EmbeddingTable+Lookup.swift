@@ -32,6 +32,7 @@ extension EmbeddingTable {
     let isTraining = mode == .training
     let mode = core.admission == nil ? mode : .serving
     let sharing = shared == nil ? nil : scratch.sharing
+    let departures = cache.pins.departureCount
     guard copyCached(ids, scratch, into: output, mode: mode, sharing) else { return .needsCommit }
     if !scratch.misses.isEmpty {
       if mode == .serving {
@@ -48,7 +49,7 @@ extension EmbeddingTable {
       }
     }
     createAbsent(scratch)
-    if mode == .training { scratch.rememberSlots() }
+    if mode == .training { scratch.rememberSlots(departures: departures) }
     return try readShared(scratch, into: output)
   }
 

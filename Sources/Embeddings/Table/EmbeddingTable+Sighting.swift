@@ -145,11 +145,17 @@ extension EmbeddingTable {
   }
 
   /// Trains and counts the rows that the batch has, and promotes those that have come to the cutoff.
-  func train(_ scratch: BatchScratch, _ sighting: Sighting, cutoff: UInt64 = 0) {
+  ///
+  /// - Parameter areResident: whether the rows were brought into the cache for this batch. Else they
+  ///   are pinned there.
+  func train(
+    _ scratch: BatchScratch, _ sighting: Sighting, cutoff: UInt64 = 0, areResident: Bool = true
+  ) {
     var promoted = 0
     forEachShard(scratch) { rows, range in
       scratch.distinct.collect(
         range, of: scratch.order, slots: scratch.slots, in: rows, gradients: sighting.gradients)
+      if !areResident { promoted += rows.keep(scratch.distinct) }
       if sighting.gradients != nil {
         sighting.optimizer.update(
           rows: UnsafeBufferPointer(
@@ -221,6 +227,27 @@ extension EmbeddingTable {
 }
 
 extension RowShard {
+  /// Notes the distinct rows of a batch as dirty, before they change; makes those rows anew that were
+  /// deleted since they were found, and returns how many.
+  fileprivate mutating func keep(_ distinct: borrowing DistinctRows) -> Int {
+    var created = 0
+    for position in 0..<distinct.count {
+      // Unsafe: asked for, not read.
+      if position + 12 < distinct.count {
+        ck_prefetch_for_writing(header(Int(distinct.slots[position + 12])))
+      }
+      let slot = Int(distinct.slots[position])
+      markDirty(slot)
+      let flags = header(slot).pointee.flags
+      if !flags.contains(.referenced) { header(slot).pointee.flags.insert(.referenced) }
+      if flags.contains(.deleted) {
+        header(slot).pointee.flags.remove(.deleted)
+        created += 1
+      }
+    }
+    return created
+  }
+
   /// Notes step and sightings in the distinct rows of a batch, and promotes those on probation that
   /// have come to the cutoff; returns how many.
   fileprivate mutating func count(

@@ -31,7 +31,22 @@ extension EmbeddingTable {
   /// them.
   private func apply(_ sighting: Sighting, to ids: UnsafeIDs) throws(EmbeddingError) {
     if let admission = core.admission { return try see(ids, sighting, admission) }
-    try change(ids, absent: .create) { scratch in train(scratch, sighting) }
+    try batch(ids) { (scratch) throws(EmbeddingError) in
+      if trainKnown(scratch, sighting) { return .done }
+      return try change(ids, scratch, absent: .create) { train(scratch, sighting) }
+    }
+  }
+
+  /// Trains the rows that the lookup before found, in one pass; false, and nothing is changed, where
+  /// some may have left since.
+  private func trainKnown(_ scratch: BatchScratch, _ sighting: Sighting) -> Bool {
+    guard scratch.hasLikelySlots, let departures = scratch.departures,
+      cache.pins.pin(ifStillAt: departures)
+    else { return false }
+    defer { cache.pins.unpin() }
+    train(scratch, sighting, areResident: false)
+    database.noteBatch()
+    return true
   }
 
   /// Brings the rows of a batch into the cache, which may fail, and then applies `body` to them,
@@ -40,13 +55,19 @@ extension EmbeddingTable {
     _ ids: UnsafeIDs, absent: Absent, _ body: (BatchScratch) -> Void
   ) throws(EmbeddingError) {
     try batch(ids) { (scratch) throws(EmbeddingError) in
-      let outcome = try makeResident(ids, scratch, absent: absent)
-      guard outcome == .done else { return outcome }
-      createAbsent(scratch)
-      body(scratch)
-      database.noteBatch()
-      return .done
+      try change(ids, scratch, absent: absent) { body(scratch) }
     }
+  }
+
+  private func change(
+    _ ids: UnsafeIDs, _ scratch: BatchScratch, absent: Absent, _ body: () -> Void
+  ) throws(EmbeddingError) -> BatchOutcome {
+    let outcome = try makeResident(ids, scratch, absent: absent)
+    guard outcome == .done else { return outcome }
+    createAbsent(scratch)
+    body()
+    database.noteBatch()
+    return .done
   }
 
   private func check(_ optimizer: AnyRowOptimizer) throws(EmbeddingError) {
