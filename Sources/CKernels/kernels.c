@@ -246,6 +246,19 @@ void ck_dot_rows(const float *query, const void *rows, size_t stride, size_t cou
   ck_chosen()->dot_rows(query, rows, stride, count, dimension, scores);
 }
 
+void ck_stream(float *target, const float *source, size_t count) {
+  typedef float lanes __attribute__((vector_size(16)));
+  typedef float unaligned_lanes __attribute__((vector_size(16), aligned(4)));
+  size_t i = 0;
+  if (((uintptr_t)target & 15) == 0) {
+    for (; i + 4 <= count; i += 4) {
+      lanes four = *(const unaligned_lanes *)(source + i);
+      __builtin_nontemporal_store(four, (lanes *)(target + i));
+    }
+  }
+  for (; i < count; i++) target[i] = source[i];
+}
+
 void ck_copy_rows(const float *const *rows, float *const *outputs, size_t count,
                   size_t dimension) {
   ck_chosen()->copy_rows(rows, outputs, count, dimension);

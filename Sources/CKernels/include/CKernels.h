@@ -99,6 +99,19 @@ void ck_dot_rows(const float *_Nonnull query, const void *_Nonnull rows, size_t 
 void ck_copy_rows(const float *_Nonnull const *_Nonnull rows,
                   float *_Nonnull const *_Nonnull outputs, size_t count, size_t dimension);
 
+/// Copies `count` floats past the processor's caches, which keep what is used soon. Other threads see
+/// them in order with later stores only after `ck_fence_streams`.
+void ck_stream(float *_Nonnull target, const float *_Nonnull source, size_t count);
+
+/// Has what `ck_stream` wrote stand before every later store, for all threads.
+static inline void ck_fence_streams(void) {
+#if defined(__SSE2__)
+  __builtin_ia32_sfence();
+#else
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 /// Where the rows of a table's last commit stand, as far as it is known in memory: ids -> row numbers
 /// (buckets of RowNumbers.swift), blocks -> their addresses (BlockAddresses.swift), and where keys
 /// and vectors stand in a block (BlockLayout.swift).

@@ -1,3 +1,4 @@
+import CKernels
 import StorageBase
 
 /// Copies of rows as a commit is to write them, of those that changed before it came to them.
@@ -53,7 +54,8 @@ struct RowCopies: ~Copyable {
     if number == chunks.count * rowsPerChunk {
       chunks.append(budget.copies.take(atLeast: 4 * rowFloats, overflows: budget.overflowBytes > 0))
     }
-    self.floats(ofCopy: number).update(from: floats, count: rowFloats)
+    // Most are not read again, and the row itself is about to be.
+    ck_stream(self.floats(ofCopy: number), floats, rowFloats)
     copies.append(Copy(slot: slot, isDeleted: isDeleted, counts: counts))
   }
 

@@ -19,6 +19,13 @@ extension RowShard {
     if !flags.contains(dirty.flag) { markNewlyDirty(slot, flags) }
   }
 
+  /// Whether `markDirty` will copy a row.
+  @inline(__always)
+  func isFixed(_ slot: Int) -> Bool {
+    let flags = header(slot).pointee.flags
+    return !flags.isDisjoint(with: .held) && !flags.contains(dirty.flag)
+  }
+
   private mutating func markNewlyDirty(_ slot: Int, _ flags: RowHeader.Flags) {
     if flags.isDisjoint(with: .held) {
       heldCount += 1
@@ -49,6 +56,8 @@ extension RowShard {
   /// Counts the rows that became dirty in the budget, and those that are held in the table: for all
   /// rows that a batch has here at once.
   mutating func report() {
+    // Of rows that became dirty there may be copies, which the next one in this shard is to see.
+    ck_fence_streams()
     context.counts.addHeld(heldCount + probationCount - reportedHeldCount)
     reportedHeldCount = heldCount + probationCount
     guard unreported.commitBytes != 0 else { return }

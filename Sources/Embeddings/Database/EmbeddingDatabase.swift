@@ -1,4 +1,3 @@
-import Glibc
 import LMDB
 public import StorageBase
 import Synchronization
@@ -79,7 +78,7 @@ public final class EmbeddingDatabase: Sendable {
   let budget: CacheBudget
   let gate = Gate()
   let commits = Monitor(CommitQueue())
-  /// That of commits behind the loop.
+  /// That of commits behind the loop: each batch at work wants a processor.
   let pace: Pace
   private let writerLock: WriterLock?
 
@@ -116,8 +115,7 @@ public final class EmbeddingDatabase: Sendable {
         .invalidArgument, "The limit of the scratch file is \(options.scratchLimit) bytes.")
     }
     self.path = path
-    let off = getenv("NOCROWD") != nil
-    pace = Pace { [gate] in !off && gate.takeMost() >= ThreadGroup.processorCount }
+    pace = Pace { [gate] in gate.takeMostInside() >= ThreadGroup.processorCount }
     isReadOnly = options.isReadOnly
     var environmentOptions = Environment.Options()
     if let mapSize = options.mapSize { environmentOptions.mapSize = mapSize }

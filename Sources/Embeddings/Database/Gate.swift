@@ -17,8 +17,8 @@ import StorageBase
 final class Gate: Sendable {
   private struct State {
     var inside = 0
-    /// The most that were inside at once since somebody asked.
-    var most = 0
+    /// The most that were inside at once since that was last asked.
+    var mostInside = 0
     var isClosed = false
     var waitingToClose = 0
     /// The thread that has the gate to itself, while it is closed.
@@ -40,7 +40,7 @@ final class Gate: Sendable {
       try state.checkOwner()
       guard !state.isClosed, state.waitingToClose == 0 else { return nil }
       state.inside += 1
-      state.most = max(state.most, state.inside)
+      state.mostInside = max(state.mostInside, state.inside)
       return ()
     }
     defer {
@@ -54,10 +54,10 @@ final class Gate: Sendable {
   }
 
   /// The most bodies that ran side by side since this was last asked.
-  func takeMost() -> Int {
+  func takeMostInside() -> Int {
     monitor.withLock { state in
-      defer { state.most = state.inside }
-      return state.most
+      defer { state.mostInside = state.inside }
+      return state.mostInside
     }
   }
 

@@ -230,12 +230,17 @@ extension RowShard {
   /// Notes the distinct rows of a batch as dirty, before they change; makes those rows anew that were
   /// deleted since they were found, and returns how many.
   fileprivate mutating func keep(_ distinct: borrowing DistinctRows) -> Int {
-    var created = 0
+    // Rows that will be copied are asked for ahead.
     for position in 0..<distinct.count {
       // Unsafe: asked for, not read.
       if position + 12 < distinct.count {
         ck_prefetch_for_writing(header(Int(distinct.slots[position + 12])))
       }
+      let slot = Int(distinct.slots[position])
+      if isFixed(slot) { prefetchRow(slot, floatCount: layout.rowFloats) }
+    }
+    var created = 0
+    for position in 0..<distinct.count {
       let slot = Int(distinct.slots[position])
       markDirty(slot)
       let flags = header(slot).pointee.flags

@@ -13,9 +13,10 @@ import Synchronization
 /// A low priority is not enough: a thread that gets a processor, if only while another one waits for
 /// a moment, keeps it for some milliseconds, whatever its priority, and two that train may meanwhile
 /// share the other one. So who works behind leaves its processor every 100 to 200 microseconds, so
-/// that the system looks for who else could use it; where nobody else wants it, the work takes up to
-/// twice as long. Where others want it all the time, the work gets a tenth of the time at least, once
-/// it has waited a second. Nothing gives way while somebody waits for the work.
+/// that the system looks for who else could use it, and stays away while others want all processors.
+/// Where nobody else wants it, the work takes up to twice as long. Where others want it all the time,
+/// the work gets a tenth of the time at least, once it has waited a second. Nothing gives way while
+/// somebody waits for the work.
 package final class Pace: Sendable {
   /// Microseconds of a moment: enough for the system to bring a thread from another processor.
   private static let moment: UInt32 = 50
@@ -31,10 +32,10 @@ package final class Pace: Sendable {
   /// Those who wait for the work.
   private let waiting = Atomic<Int>(0)
 
-  /// Whether others want all processors.
+  /// Whether others have wanted all processors since this was last asked.
   private let isCrowded: @Sendable () -> Bool
 
-  package init(isCrowded: @escaping @Sendable () -> Bool = { false }) { self.isCrowded = isCrowded }
+  package init(isCrowded: @escaping @Sendable () -> Bool) { self.isCrowded = isCrowded }
 
   /// Begins a piece of work, in one or more threads.
   package func begin() {
@@ -42,20 +43,20 @@ package final class Pace: Sendable {
     begun.store(Self.now, ordering: .relaxed)
   }
 
-  /// Leaves the processor to others for a moment, or until there is one that they do not need, if
+  /// Leaves the processor to others for a moment, or until there is one that they do not want, if
   /// that was not done just now. To be called every 10 to 100 microseconds of the work.
   package func giveWay() {
-    guard waiting.load(ordering: .relaxed) == 0 else { return }
+    guard !isHurried else { return }
     let start = Self.now
     guard start >= next.load(ordering: .relaxed) else { return }
     let most = Self.credit + (start - begun.load(ordering: .relaxed)) / 10 * 9
-    guard given.load(ordering: .relaxed) <= most else { return }
+    let before = given.load(ordering: .relaxed)
+    guard before <= most else { return }
     var end = start
     repeat {
       usleep(Self.moment)
       end = Self.now
-    } while isCrowded() && waiting.load(ordering: .relaxed) == 0
-      && given.load(ordering: .relaxed) + (end - start) <= most
+    } while isCrowded() && !isHurried && before + (end - start) <= most
     given.add(end - start, ordering: .relaxed)
     next.store(end + Self.interval, ordering: .relaxed)
   }
