@@ -20,4 +20,27 @@ import Testing
     alongside({ runs.add(1, ordering: .relaxed) }, { hasThread in #expect(hasThread) })
     #expect(runs.load(ordering: .relaxed) == 1)
   }
+
+  @Test func workBehindStaysAwayWhileAllProcessorsAreWanted() throws {
+    let asked = Counter()
+    let pace = Pace { asked.next() < 5 }
+    pace.begin()
+    pace.giveWay()
+    #expect(asked.value == 5)
+    // But not while somebody waits for it.
+    try pace.hurried { () throws(EmbeddingError) in pace.giveWay() }
+    #expect(asked.value == 5)
+  }
+
+  @Test func workBehindIsNotKeptAwayForEver() {
+    let pace = Pace { true }
+    pace.begin()
+    for _ in 0..<3 { pace.giveWay() }
+  }
+
+  private final class Counter: Sendable {
+    private let count = Atomic<Int>(0)
+    var value: Int { count.load(ordering: .relaxed) }
+    func next() -> Int { count.add(1, ordering: .relaxed).newValue }
+  }
 }

@@ -80,6 +80,80 @@ import Testing
     }
   }
 
+  @Test func whereABatchReliesOnRowsNoneLeaves() throws {
+    let cache = RowCache(
+      BlockLayout(dimension: 16, slotCount: 0), rowCount: 0, idType: .int64,
+      budget: CacheBudget(bytes: 128 << 10))
+    func insert(_ id: Int64) -> Bool {
+      cache.shards[0].withRows { $0.insert(RowKey(int64: id), row: 0, RowCounts()) >= 0 }
+    }
+    let pins = cache.pins
+    var count: Int64 = 0
+    #expect(pins.pin(ifStillAt: pins.departureCount))
+    while insert(count) { count += 1 }
+    #expect(count > 100)
+    #expect(
+      (0..<count).allSatisfy { id in
+        cache.shards[0].withRows { $0.find(RowKey(int64: id)) >= 0 }
+      })
+    let departures = pins.departureCount
+    pins.unpin()
+    #expect(insert(count))
+    #expect(!pins.pin(ifStillAt: departures))
+    // What was refused keeps nothing.
+    #expect(insert(count + 1))
+  }
+
+  @Test func rowsThatAreFixedAgainAreWrittenOnceAndAsTheyAreThen() {
+    let budget = CacheBudget(bytes: 8 << 20)
+    let cache = RowCache(
+      BlockLayout(dimension: 5, slotCount: 0), rowCount: 0, idType: .int64, budget: budget)
+    func write(_ ids: Range<Int64>, _ value: Float) {
+      for id in ids {
+        let key = RowKey(int64: id)
+        cache.shard(ofKey: key.key).withRows { rows in
+          let found = rows.find(key)
+          let slot =
+            found >= 0 ? found : rows.insert(key, row: RowHeader.noRow, RowCounts())
+          rows.markDirty(slot)
+          rows.floats(slot)[0] = value
+        }
+      }
+    }
+    write(0..<2000, 1)
+    cache.fix()
+    // Some were fixed, and some are new; then some of both once more.
+    write(1000..<3000, 2)
+    cache.fix()
+    write(1500..<2500, 3)
+    cache.fix()
+    #expect(budget.dirtyBytes == 0 && budget.commitBytes == 0 && cache.heldCount == 3000)
+    write(500..<1600, 4)
+    #expect(cache.dirtyCount == 1100)
+
+    cache.beginCommit()
+    var written: [UInt64: Float] = [:]
+    for shard in cache.shards {
+      shard.withRows { rows in
+        for slot in rows.runningSlots {
+          let slot = Int(slot)
+          let before = written.updateValue(
+            rows.runningState(slot).floats[0], forKey: rows.header(slot).pointee.key)
+          #expect(before == nil)
+        }
+        for slot in rows.runningSlots { rows.markCommitted(Int(slot), number: nil) }
+        rows.endCommit()
+      }
+    }
+    #expect(written.count == 3000)
+    for id in 0..<3000 as Range<UInt64> {
+      #expect(written[id] == (id < 1000 ? 1 : (1500..<2500).contains(id) ? 3 : 2))
+    }
+    #expect(cache.heldCount == 1100)
+    cache.removeAll()
+    #expect(budget.usedBytes == 0 && budget.dirtyBytes == 0 && budget.commitBytes == 0)
+  }
+
   @Test func frequencyStaysAtItsLargestValue() {
     var counts = RowCounts(lastStep: 2, frequency: .max - 1)
     counts.addFrequency(1)

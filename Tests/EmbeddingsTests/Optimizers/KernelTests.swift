@@ -228,6 +228,24 @@ import Testing
     }
   }
 
+  @Test func streamedCopiesAreWholeWhereverTheyStand() {
+    for count in Self.dimensions {
+      let source = Self.floats(3, count + 1)
+      for place in 0..<4 {
+        var target = [Float](repeating: .nan, count: count + 5)
+        source.withUnsafeBufferPointer { source in
+          target.withUnsafeMutableBufferPointer { target in
+            ck_stream(target.baseAddress! + place, source.baseAddress! + 1, count)
+          }
+        }
+        ck_fence_streams()
+        #expect(bits(Array(target[place..<place + count])) == bits(Array(source[1...])))
+        #expect(
+          target[..<place].allSatisfy(\.isNaN) && target[(place + count)...].allSatisfy(\.isNaN))
+      }
+    }
+  }
+
   @Test(arguments: variants) func uniformFillsStopAtTheEnd(_ variant: UInt32) {
     let kernels = Self.kernels(variant)
     for d in Self.dimensions {

@@ -11,7 +11,7 @@ import Testing
 
   /// What happens between a lookup and its update.
   enum Event: CaseIterable {
-    case nothing, otherIDs, sameIDsInReverse, deletion, eviction, emptiedCache
+    case nothing, otherIDs, sameIDsInReverse, deletion, committedDeletion, eviction, emptiedCache
   }
 
   @Test(arguments: Event.allCases, [IDType.int64, .bytes])
@@ -46,21 +46,28 @@ import Testing
       try onAnotherThread { try train(table, column((0..<300).reversed(), idType)) }
     case .deletion:
       try onAnotherThread { try table.delete(column(0..<300, idType).batch) }
+    case .committedDeletion:
+      try onAnotherThread {
+        try table.delete(column(0..<300, idType).batch)
+        try database.commit()
+      }
     case .eviction:
       try onAnotherThread { for ids in others { _ = try table.lookup(ids, mode: .training) } }
     case .emptiedCache:
       _ = try table.lookup(ids, mode: .training)
       table.cache.removeAll()
     }
+    let departures = table.cache.pins.departureCount
     try train(table, ids)
     // Or else this tests nothing.
-    #expect(
-      try table.core.scratch.withScratch { (scratch) throws(EmbeddingError) in
-        scratch.hasLikelySlots
-      })
+    try table.core.scratch.withScratch { (scratch) throws(EmbeddingError) in
+      #expect(scratch.hasLikelySlots)
+      let haveLeft = [.otherIDs, .committedDeletion, .eviction, .emptiedCache].contains(event)
+      #expect((scratch.departures == departures) == !haveLeft)
+    }
     switch event {
     case .sameIDsInReverse: times = 3
-    case .deletion: times = 1
+    case .deletion, .committedDeletion: times = 1
     default: break
     }
     #expect(try table.lookup(ids) == expected(times: times))
