@@ -18,6 +18,8 @@ final class CommitRows: @unchecked Sendable {
   /// The slots of each shard's rows, and the index of the first.
   private let slots: [[UInt32]]
   private let starts: [Int]
+  /// How many rows there are, those included that are not written.
+  private let indexCount: Int
   /// The slabs of each shard.
   private let slabs: [[UnsafeRawPointer]]
   private let memory: ListMemory
@@ -61,6 +63,7 @@ final class CommitRows: @unchecked Sendable {
     flag = lists[0].flag
     self.slots = slots
     self.starts = starts
+    indexCount = count
     slabs = lists.map(\.slabs)
     self.memory = memory
     newByKey = UnsafeBufferPointer(sorted.new)
@@ -120,19 +123,33 @@ final class CommitRows: @unchecked Sendable {
   /// The rows that are written.
   var count: Int { newByKey.count + old.count }
 
-  /// Where the new row with a place is in the cache.
+  /// The index of the new row with a place.
   @inline(__always)
-  func newRow(at place: Int) -> PlacedRow { row(order[place]) }
+  func newRow(at place: Int) -> UInt32 { order[place] }
+
+  /// Asks for what `row` will read of a row's index: they come in an order that nobody foresees.
+  @inline(__always)
+  func prefetchRow(_ index: UInt32) {
+    let (shard, k) = place(index)
+    // Unsafe: asked for, not read.
+    slots[shard].withUnsafeBufferPointer { ck_prefetch($0.baseAddress.unsafelyUnwrapped + k) }
+  }
+
+  /// The shard of a row, and which of its rows it is.
+  @inline(__always)
+  private func place(_ index: UInt32) -> (shard: Int, k: Int) {
+    let index = Int(index)
+    // All shards have about as many.
+    var shard = index * starts.count / indexCount
+    while starts[shard] > index { shard -= 1 }
+    while shard + 1 < starts.count, starts[shard + 1] <= index { shard += 1 }
+    return (shard, index - starts[shard])
+  }
 
   /// Where a row is in the cache.
   func row(_ index: UInt32) -> PlacedRow {
-    let index = Int(index)
-    var (shard, end) = (0, starts.count)
-    while end - shard > 1 {
-      let middle = (shard + end) / 2
-      if starts[middle] <= index { shard = middle } else { end = middle }
-    }
-    let slot = Int(slots[shard][index - starts[shard]])
+    let (shard, k) = place(index)
+    let slot = Int(slots[shard][k])
     let layout = cache.layout
     let slab = slabs[shard][slot >> layout.rowsPerSlabShift]
     let place = slot & layout.slotMask

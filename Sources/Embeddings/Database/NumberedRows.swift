@@ -72,6 +72,8 @@ final class NumberedRows {
     _ range: (start: Place, end: Place), inBlock number: UInt64, to found: inout [PlacedRow]
   ) {
     let first = number * UInt64(layout.rowsPerBlock)
+    for place in range.start.new..<range.end.new { rows.prefetchRow(rows.newRow(at: place)) }
+    for place in range.start.old..<range.end.old { rows.prefetchRow(old(place).index) }
     for place in range.start.old..<range.end.old {
       let old = old(place)
       var row = rows.row(old.index)
@@ -79,7 +81,7 @@ final class NumberedRows {
       found.append(row)
     }
     for place in range.start.new..<range.end.new {
-      var row = rows.newRow(at: place)
+      var row = rows.row(rows.newRow(at: place))
       row.index = UInt32(truncatingIfNeeded: numbers[place] - first)
       found.append(row)
     }
