@@ -38,9 +38,9 @@ extension EmbeddingTable {
   }
 
   /// Trains the rows that the lookup before found, in one pass; false, and nothing is changed, where
-  /// some may have left since.
+  /// some may have left since, or others may soon want their room.
   private func trainKnown(_ scratch: BatchScratch, _ sighting: Sighting) -> Bool {
-    guard scratch.hasLikelySlots, let departures = scratch.departures,
+    guard scratch.hasLikelySlots, let departures = scratch.departures, cache.canGrow,
       cache.pins.pin(ifStillAt: departures)
     else { return false }
     defer { cache.pins.unpin() }

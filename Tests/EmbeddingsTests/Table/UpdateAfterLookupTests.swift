@@ -7,8 +7,6 @@ import Testing
 /// An update finds its rows where the lookup before it, of the same ids, left them; whatever happened
 /// to them in between, it must train the right ones.
 @Suite struct UpdateAfterLookupTests {
-  let scratch = Scratch()
-
   /// What happens between a lookup and its update.
   enum Event: CaseIterable {
     case nothing, otherIDs, sameIDsInReverse, deletion, committedDeletion, eviction, emptiedCache
@@ -16,11 +14,16 @@ import Testing
 
   @Test(arguments: Event.allCases, [IDType.int64, .bytes])
   func rowsAreTrainedWhereverTheyStandByThen(event: Event, idType: IDType) throws {
+    for isRoomy in [false, true] { try check(event, idType, isRoomy: isRoomy) }
+  }
+
+  private func check(_ event: Event, _ idType: IDType, isRoomy: Bool) throws {
+    let scratch = Scratch()
     var configuration = plain
     configuration.idType = idType
-    let database = try scratch.open(budget: 600 << 10)
+    let database = try scratch.open(budget: isRoomy ? 16 << 20 : 600 << 10)
     let table = try database.table("a", configuration)
-    // More than the cache holds.
+    // More than a small cache holds.
     let others = [1000..<3000, 3000..<5000, 5000..<7000, 7000..<9000].map { column($0, idType) }
     for ids in others {
       _ = try table.lookup(ids, mode: .training)
@@ -62,8 +65,10 @@ import Testing
     // Or else this tests nothing.
     try table.core.scratch.withScratch { (scratch) throws(EmbeddingError) in
       #expect(scratch.hasLikelySlots)
-      let haveLeft = [.otherIDs, .committedDeletion, .eviction, .emptiedCache].contains(event)
+      let causes: [Event] = isRoomy ? [] : [.otherIDs, .eviction]
+      let haveLeft = (causes + [.committedDeletion, .emptiedCache]).contains(event)
       #expect((scratch.departures == departures) == !haveLeft)
+      #expect(table.cache.canGrow == isRoomy || event == .emptiedCache)
     }
     switch event {
     case .sameIDsInReverse: times = 3
