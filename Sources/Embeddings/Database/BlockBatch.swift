@@ -7,8 +7,8 @@ import StorageBase
 final class BlockBatch {
   private struct Block {
     let number: UInt64
-    /// The rows that change, by their places.
-    let rows: (start: NumberedRows.Place, end: NumberedRows.Place)
+    /// The rows that change.
+    let rows: NumberedRows.Part
     /// What it was; nil for a new block, and where that stands in the new one's memory.
     let old: UnsafeRawPointer?
     let isNew: Bool
@@ -55,10 +55,7 @@ final class BlockBatch {
   ///
   /// - Parameter old: what it is in the last commit. If it does not stand alone, it is copied now,
   ///   since writing another block may move it.
-  func plan(
-    _ number: UInt64, rows: (start: NumberedRows.Place, end: NumberedRows.Place), old: BlockView?,
-    standsAlone: Bool
-  ) {
+  func plan(_ number: UInt64, rows: NumberedRows.Part, old: BlockView?, standsAlone: Bool) {
     var source = old?.bytes.baseAddress
     if !standsAlone, let start = source {
       (memory + blocks.count * layout.byteCount).copyMemory(
@@ -81,8 +78,6 @@ final class BlockBatch {
       if i % BlockEdits.blocksAtOnce == 0 { pace?.giveWay() }
       let target = memory + i * layout.byteCount
       var buffer = BlockBuffer(layout: layout, changing: target)
-      let count =
-        block.rows.end.new - block.rows.start.new + block.rows.end.old - block.rows.start.old
       if block.isNew {
         buffer.clear()
       } else {
@@ -92,11 +87,11 @@ final class BlockBatch {
           return
         }
       }
-      for k in next..<next + count {
+      for k in next..<next + block.rows.count {
         if k + Self.rowsAhead < rows.count { numbered.prefetch(rows[k + Self.rowsAhead]) }
         frequencyChange &+= numbered.copy(rows[k], to: &buffer, number: block.number)
       }
-      next += count
+      next += block.rows.count
       let first = block.number * UInt64(layout.rowsPerBlock)
       if rowCount < first + UInt64(layout.rowsPerBlock) {
         buffer.truncate(toRows: Int(rowCount - first))

@@ -158,7 +158,8 @@ struct BlockEdits: ~Copyable {
         nextMove += 1
       }
       let rowsEnd = rows.endOfRows(below: end, from: nextRow)
-      for row in rows.find((nextRow, rowsEnd), inBlock: number) {
+      let part = NumberedRows.Part(start: nextRow, end: rowsEnd)
+      for row in rows.find(part, inBlock: number) {
         change &+= rows.copy(row, to: &buffer, number: number)
       }
       nextRow = rowsEnd

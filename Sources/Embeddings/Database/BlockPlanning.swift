@@ -56,7 +56,7 @@ struct BlockPlanning {
       let end = rows.endOfRows(
         below: (number + 1) * UInt64(storage.layout.rowsPerBlock), from: place)
       batch.plan(
-        number, rows: (place, end),
+        number, rows: NumberedRows.Part(start: place, end: end),
         old: number < oldBlocks ? try storage.block(number, in: transaction) : nil,
         standsAlone: storage.blocksStandAlone)
       place = end

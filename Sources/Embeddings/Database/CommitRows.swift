@@ -125,7 +125,7 @@ final class CommitRows: @unchecked Sendable {
 
   /// The index of the new row with a place.
   @inline(__always)
-  func newRow(at place: Int) -> UInt32 { order[place] }
+  func newIndex(at place: Int) -> UInt32 { order[place] }
 
   /// Asks for what `row` will read of a row's index: they come in an order that nobody foresees.
   @inline(__always)

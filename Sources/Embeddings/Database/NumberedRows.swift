@@ -18,6 +18,13 @@ final class NumberedRows {
     var old = 0
   }
 
+  /// The rows between two places.
+  struct Part {
+    let start: Place
+    let end: Place
+    var count: Int { end.new - start.new + end.old - start.old }
+  }
+
   /// - Parameters:
   ///   - numbers: the numbers of new rows.
   ///   - moves: the new numbers of rows that move, by their old ones.
@@ -61,27 +68,27 @@ final class NumberedRows {
   }
 
   /// Finds rows in the cache, those of block `number`.
-  func find(_ range: (start: Place, end: Place), inBlock number: UInt64) -> [PlacedRow] {
+  func find(_ part: Part, inBlock number: UInt64) -> [PlacedRow] {
     var found: [PlacedRow] = []
-    appendRows(range, inBlock: number, to: &found)
+    appendRows(part, inBlock: number, to: &found)
     return found
   }
 
   /// Appends rows as they are found in the cache, those of block `number`.
   func appendRows(
-    _ range: (start: Place, end: Place), inBlock number: UInt64, to found: inout [PlacedRow]
+    _ part: Part, inBlock number: UInt64, to found: inout [PlacedRow]
   ) {
     let first = number * UInt64(layout.rowsPerBlock)
-    for place in range.start.new..<range.end.new { rows.prefetchRow(rows.newRow(at: place)) }
-    for place in range.start.old..<range.end.old { rows.prefetchRow(old(place).index) }
-    for place in range.start.old..<range.end.old {
+    for place in part.start.new..<part.end.new { rows.prefetchRow(rows.newIndex(at: place)) }
+    for place in part.start.old..<part.end.old { rows.prefetchRow(old(place).index) }
+    for place in part.start.old..<part.end.old {
       let old = old(place)
       var row = rows.row(old.index)
       row.index = UInt32(truncatingIfNeeded: old.key - first)
       found.append(row)
     }
-    for place in range.start.new..<range.end.new {
-      var row = rows.row(rows.newRow(at: place))
+    for place in part.start.new..<part.end.new {
+      var row = rows.row(rows.newIndex(at: place))
       row.index = UInt32(truncatingIfNeeded: numbers[place] - first)
       found.append(row)
     }

@@ -227,8 +227,8 @@ extension EmbeddingTable {
 }
 
 extension RowShard {
-  /// Notes the distinct rows of a batch as dirty, before they change; makes those rows anew that were
-  /// deleted since they were found, and returns how many.
+  /// Notes the distinct rows of a batch, which the lookup before marked as used, as dirty before they
+  /// change; makes those rows anew that were deleted since they were found, and returns how many.
   fileprivate mutating func keep(_ distinct: borrowing DistinctRows) -> Int {
     // Rows that will be copied are asked for ahead.
     for position in 0..<distinct.count {
@@ -243,9 +243,7 @@ extension RowShard {
     for position in 0..<distinct.count {
       let slot = Int(distinct.slots[position])
       markDirty(slot)
-      let flags = header(slot).pointee.flags
-      if !flags.contains(.referenced) { header(slot).pointee.flags.insert(.referenced) }
-      if flags.contains(.deleted) {
+      if header(slot).pointee.flags.contains(.deleted) {
         header(slot).pointee.flags.remove(.deleted)
         created += 1
       }
