@@ -105,6 +105,15 @@ struct BlockBuffer: ~Copyable {
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: layout.byteCount)
   }
 
+  /// Clears what will not be set of a new block, the first `rows` rows of which will be: all of it but
+  /// their vectors and slots.
+  mutating func begin(rows: Int) {
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: layout.vectorsOffset)
+    truncate(toRows: rows)
+    let end = layout.slotsOffset + 4 * layout.slotCount * layout.rowsPerBlock
+    (memory + end).initializeMemory(as: UInt8.self, repeating: 0, count: layout.byteCount - end)
+  }
+
   mutating func load(_ block: BlockView) {
     memory.copyMemory(from: block.bytes.baseAddress.unsafelyUnwrapped, byteCount: layout.byteCount)
   }

@@ -18,6 +18,8 @@ struct BlockEdits: ~Copyable {
   private(set) var content = ContentHash()
   /// Bytes of pages that LMDB has not written yet.
   private var bytesInMemory = 0
+  /// What is left of the last page of the tree of blocks.
+  private var roomOfLastPage = 0
 
   init(
     storage: TableStorage, cache: RowCache, rows: NumberedRows,
@@ -79,20 +81,21 @@ struct BlockEdits: ~Copyable {
           }
           guard planning.underWay > 0 else { break }
           // Several threads may not be done in the order in which they began.
-          while !early.contains(where: { $0.sequence == sequence }), let batch = laidOut.take() {
-            early.append(batch)
+          while !early.contains(where: { $0.sequence == sequence }) {
+            if let batch = laidOut.takeIfThere() {
+              early.append(batch)
+            } else if let batch = planned.takeIfThere() {
+              layOut(batch)
+            } else if let batch = laidOut.take() {
+              early.append(batch)
+            }
           }
           guard let i = early.firstIndex(where: { $0.sequence == sequence }) else { break }
           let batch = early.remove(at: i)
           sequence += 1
           if let number = batch.damaged { throw storage.damage(number) }
           change &+= batch.frequencyChange
-          for i in 0..<batch.count {
-            if i % Self.blocksAtOnce == 0 { pace?.giveWay() }
-            try put(
-              batch.bytes(i), batch.content(i), number: batch.number(i), planning.oldBlocks,
-              in: transaction)
-          }
+          try put(batch, planning.oldBlocks, in: transaction)
           written += batch.rowCount
           planning.takeBack(batch)
           try enterIDs(ids.count * written / rows.count, in: transaction)
@@ -192,18 +195,45 @@ struct BlockEdits: ~Copyable {
 
   // MARK: Writing
 
+  /// Writes the blocks of a batch. They rise: each is near the one before it, and new ones come last.
+  private mutating func put(
+    _ batch: BlockBatch, _ oldBlocks: UInt64, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    var room = roomOfLastPage
+    try transaction.withAppender(storage.blocks, room: &room) { (tree) throws(EmbeddingError) in
+      for i in 0..<batch.count {
+        if i % Self.blocksAtOnce == 0 { pace?.giveWay() }
+        let number = batch.number(i)
+        if number < oldBlocks {
+          try tree.put(number, batch.bytes(i))
+        } else {
+          try tree.append(number, batch.bytes(i))
+        }
+        try note(number, batch.content(i), in: transaction)
+      }
+    }
+    roomOfLastPage = room
+  }
+
   private mutating func put(
     _ bytes: UnsafeRawBufferPointer, _ hash: UInt64, number: UInt64, _ oldBlocks: UInt64,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    content.add(hash)
     if number < oldBlocks {
       try transaction.put(number, bytes, in: storage.blocks)
     } else {
       try transaction.append(number, bytes, in: storage.blocks)
     }
+    try note(number, hash, in: transaction)
+  }
+
+  /// Takes down that a block was written, which holds what `hash` stands for.
+  private mutating func note(
+    _ number: UInt64, _ hash: UInt64, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    content.add(hash)
     changedBlocks.append(Int(number))
-    bytesInMemory += bytes.count
+    bytesInMemory += storage.layout.byteCount
     try writeAheadIfDue(in: transaction)
   }
 
@@ -211,7 +241,7 @@ struct BlockEdits: ~Copyable {
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     if bytesInMemory >= cache.budget.bytesAhead - cache.budget.bytesLaidOut {
-      try transaction.writeAhead(storage.blocks)
+      try transaction.writeAhead(storage.blocks, forgetting: true)
       bytesInMemory = 0
     }
   }

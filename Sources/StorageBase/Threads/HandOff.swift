@@ -25,6 +25,11 @@ package final class HandOff<Element>: @unchecked Sendable {
     return taken ?? nil
   }
 
+  /// Takes the first element, if there is one now.
+  package func takeIfThere() -> Element? {
+    line.withLock { $0.elements.isEmpty ? nil : $0.elements.removeFirst() }
+  }
+
   /// Tells that nothing more will come.
   package func close() {
     line.withLock { $0.isClosed = true }
