@@ -23,7 +23,8 @@ import Testing
 
   @Test func workBehindStaysAwayWhileAllProcessorsAreWanted() throws {
     let asked = Counter()
-    let pace = Pace { asked.next() < 5 }
+    // Once to see whether they are, and then until they are not.
+    let pace = Pace(processorCount: 4) { asked.next() < 5 ? 4 : 3 }
     pace.begin()
     pace.giveWay()
     #expect(asked.value == 5)
@@ -32,10 +33,48 @@ import Testing
     #expect(asked.value == 5)
   }
 
+  @Test func workBehindGoesOnWhereAProcessorIsLeft() {
+    let asked = Counter()
+    let pace = Pace(processorCount: 4) {
+      _ = asked.next()
+      return 3
+    }
+    pace.begin()
+    pace.giveWay()
+    #expect(asked.value == 1)
+  }
+
   @Test func workBehindIsNotKeptAwayForEver() {
-    let pace = Pace { true }
+    let pace = Pace(processorCount: 1) { 1 }
     pace.begin()
     for _ in 0..<3 { pace.giveWay() }
+  }
+
+  @Test func aSecondThreadWaitsForAProcessorOfItsOwn() throws {
+    let asked = Counter()
+    let isOver: () -> Bool = { asked.next() == 3 }
+    Pace(processorCount: 4) { 2 }.awaitSecondProcessor(unless: isOver)
+    #expect(asked.value == 0)
+    let pace = Pace(processorCount: 4) { 3 }
+    try pace.hurried { () throws(EmbeddingError) in pace.awaitSecondProcessor(unless: isOver) }
+    #expect(asked.value == 0)
+    pace.awaitSecondProcessor(unless: isOver)
+    #expect(asked.value == 3)
+    // Where none is left, both give way.
+    Pace(processorCount: 4) { 4 }.awaitSecondProcessor(unless: isOver)
+    #expect(asked.value == 3)
+  }
+
+  @Test func whatIsHandedOverIsTakenInItsOrder() {
+    let line = HandOff<Int>()
+    #expect(line.takeIfThere() == nil)
+    for element in 1...3 { line.give(element) }
+    #expect(!line.isClosed)
+    line.close()
+    #expect(line.isClosed)
+    #expect([line.take(), line.takeIfThere(), line.take()] == [1, 2, 3])
+    #expect(line.takeIfThere() == nil)
+    #expect(line.take() == nil)
   }
 
   private final class Counter: Sendable {

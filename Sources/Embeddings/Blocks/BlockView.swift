@@ -78,9 +78,7 @@ struct BlockBuffer: ~Copyable {
     self.layout = layout
     self.memory = memory
     ownsMemory = false
-    let end = layout.slotsOffset + 4 * layout.slotCount * layout.rowsPerBlock
-    (memory + end).initializeMemory(
-      as: UInt8.self, repeating: 0, count: layout.byteCount - end)
+    clearRest()
   }
 
   /// Changes a block at `memory`, at any alignment.
@@ -105,11 +103,15 @@ struct BlockBuffer: ~Copyable {
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: layout.byteCount)
   }
 
-  /// Clears what will not be set of a new block, the first `rows` rows of which will be: all of it but
-  /// their vectors and slots.
-  mutating func begin(rows: Int) {
+  /// Clears the block but for the vectors and slots of its first `rows` rows, which must be set.
+  mutating func clear(butFloatsOf rows: Int) {
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: layout.vectorsOffset)
     truncate(toRows: rows)
+    clearRest()
+  }
+
+  /// Clears what lies behind the last row.
+  private func clearRest() {
     let end = layout.slotsOffset + 4 * layout.slotCount * layout.rowsPerBlock
     (memory + end).initializeMemory(as: UInt8.self, repeating: 0, count: layout.byteCount - end)
   }

@@ -79,7 +79,7 @@ final class BlockBatch {
       let target = memory + i * layout.byteCount
       var buffer = BlockBuffer(layout: layout, changing: target)
       if block.isNew {
-        buffer.begin(rows: block.rows.count)
+        buffer.clear(butFloatsOf: block.rows.count)
       } else {
         if let old = block.old { target.copyMemory(from: old, byteCount: layout.byteCount) }
         guard buffer.view(number: block.number).isIntact else {

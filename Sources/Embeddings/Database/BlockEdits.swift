@@ -51,9 +51,9 @@ struct BlockEdits: ~Copyable {
 
   // MARK: Rows that change where they are
 
-  /// The thread that has the transaction writes blocks, and enters ids while others lay blocks out.
-  /// While it writes pages ahead of the commit, which takes the time of some batches, the others go
-  /// on. As many ids go with each batch as are its share, whatever the threads do.
+  /// The thread that has the transaction writes blocks, and enters ids while others lay blocks out;
+  /// where none is ready for it, it lays one out itself. While it writes pages ahead of the commit,
+  /// which takes the time of some batches, the others go on. As many ids go with each batch as are its share, whatever the threads do.
   private mutating func writeInBatches(
     oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
@@ -67,7 +67,11 @@ struct BlockEdits: ~Copyable {
       laidOut.give(batch)
     }
     func layOutPlanned() {
-      while let batch = planned.take() { layOut(batch) }
+      while true {
+        pace?.awaitSecondProcessor { planned.isClosed }
+        guard let batch = planned.take() else { return }
+        layOut(batch)
+      }
     }
     func write(threadCount: Int) {
       do throws(EmbeddingError) {
@@ -195,7 +199,8 @@ struct BlockEdits: ~Copyable {
 
   // MARK: Writing
 
-  /// Writes the blocks of a batch. They rise: each is near the one before it, and new ones come last.
+  /// Writes the blocks of a batch, whose numbers rise: the place of each is near that of the one
+  /// before it, and new ones come last.
   private mutating func put(
     _ batch: BlockBatch, _ oldBlocks: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {

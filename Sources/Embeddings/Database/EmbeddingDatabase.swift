@@ -115,7 +115,7 @@ public final class EmbeddingDatabase: Sendable {
         .invalidArgument, "The limit of the scratch file is \(options.scratchLimit) bytes.")
     }
     self.path = path
-    pace = Pace { [gate] in gate.takeMostInside() >= ThreadGroup.processorCount }
+    pace = Pace { [gate] in gate.takeMostInside() }
     isReadOnly = options.isReadOnly
     var environmentOptions = Environment.Options()
     if let mapSize = options.mapSize { environmentOptions.mapSize = mapSize }

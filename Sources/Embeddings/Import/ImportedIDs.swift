@@ -51,16 +51,14 @@ struct ImportedIDs: ~Copyable {
   ) {
     grow(toHold: keys.count + positions.count)
     let mask = UInt64(self.places.count - 1)
-    // The places lie anywhere in memory: ask for some ahead.
-    let ahead = 16
     // Out of `self` meanwhile, which is compared with on the way.
     var places: [UInt32] = []
     swap(&places, &self.places)
     defer { swap(&places, &self.places) }
     places.withUnsafeMutableBufferPointer { places in
       for k in positions.indices {
-        if k + ahead < positions.count {
-          let hash = RowKey.hash(batchKeys[Int(positions[k + ahead]) - first])
+        if k + Self.ahead < positions.count {
+          let hash = RowKey.hash(batchKeys[Int(positions[k + Self.ahead]) - first])
           ck_prefetch(places.baseAddress.unsafelyUnwrapped + Int(hash & mask))
         }
         let position = Int(positions[k])
@@ -104,13 +102,23 @@ struct ImportedIDs: ~Copyable {
     var size = places.count
     while size < 2 * count { size *= 2 }
     places = [UInt32](repeating: 0, count: size)
-    for (index, key) in keys.enumerated() {
-      let hash = RowKey.hash(key)
-      var place = Int(truncatingIfNeeded: hash) & (size - 1)
-      while places[place] != 0 { place = (place + 1) & (size - 1) }
-      places[place] = UInt32(truncatingIfNeeded: hash >> 56) << 24 | UInt32(index + 1)
+    places.withUnsafeMutableBufferPointer { places in
+      for (index, key) in keys.enumerated() {
+        if index + Self.ahead < keys.count {
+          let hash = RowKey.hash(keys[index + Self.ahead])
+          ck_prefetch(
+            places.baseAddress.unsafelyUnwrapped + (Int(truncatingIfNeeded: hash) & (size - 1)))
+        }
+        let hash = RowKey.hash(key)
+        var place = Int(truncatingIfNeeded: hash) & (size - 1)
+        while places[place] != 0 { place = (place + 1) & (size - 1) }
+        places[place] = UInt32(truncatingIfNeeded: hash >> 56) << 24 | UInt32(index + 1)
+      }
     }
   }
+
+  /// The places lie anywhere in memory: how many to ask for ahead.
+  private static let ahead = 16
 
   // MARK: Entering
 
@@ -169,27 +177,9 @@ struct ImportedIDs: ~Copyable {
   private borrowing func append(
     _ part: [KeyedIndex], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    try transaction.withAppender(storage.ids) { (appender) throws(EmbeddingError) in
-      switch storage.idType {
-      case .int64:
-        for element in part {
-          let row = (firstRow + UInt64(element.index)).littleEndian
-          try withUnsafePointer(to: row) { (row) throws(EmbeddingError) in
-            try appender.append(element.key, UnsafeRawBufferPointer(start: row, count: 8))
-          }
-        }
-      case .bytes:
-        var value: [UInt8] = []
-        var start = 0
-        while start < part.count {
-          let end = endOfRun(part, start)
-          value.removeAll(keepingCapacity: true)
-          for k in start..<end { append(Int(part[k].index), to: &value) }
-          try value.withBytes { (value) throws(EmbeddingError) in
-            try appender.append(part[start].key, value)
-          }
-          start = end
-        }
+    try transaction.withAppender(storage.ids) { (tree) throws(EmbeddingError) in
+      try forEachEntry(part, in: transaction) { (key, value) throws(EmbeddingError) in
+        try tree.append(key, value)
       }
     }
     try transaction.writeAhead(storage.ids)
@@ -199,24 +189,45 @@ struct ImportedIDs: ~Copyable {
   private borrowing func merge(
     _ part: [KeyedIndex], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
+    var puts = 0
+    try transaction.withAppender(storage.ids) { (tree) throws(EmbeddingError) in
+      try forEachEntry(part, isMerging: true, in: transaction) {
+        (key, value) throws(EmbeddingError) in
+        try tree.put(key, value)
+        // Each may have changed a page.
+        puts += 1
+        if puts % 16_384 == 0 { try transaction.writeAhead(storage.ids) }
+      }
+    }
+  }
+
+  /// Calls `body` with the entries of a part, their keys rising.
+  ///
+  /// - Parameter isMerging: whether an entry begins with what the tree has under its key.
+  private borrowing func forEachEntry(
+    _ part: [KeyedIndex], isMerging: Bool = false, in transaction: borrowing WriteTransaction,
+    _ body: (UInt64, UnsafeRawBufferPointer) throws(EmbeddingError) -> Void
+  ) throws(EmbeddingError) {
+    guard storage.idType == .bytes else {
+      for element in part {
+        let row = (firstRow + UInt64(element.index)).littleEndian
+        try withUnsafePointer(to: row) { (row) throws(EmbeddingError) in
+          try body(element.key, UnsafeRawBufferPointer(start: row, count: 8))
+        }
+      }
+      return
+    }
     var value: [UInt8] = []
     var start = 0
-    var puts = 0
     while start < part.count {
       let end = endOfRun(part, start)
-      let treeKey = part[start].key
       value.removeAll(keepingCapacity: true)
-      if storage.idType == .bytes, let there = try transaction.get(treeKey, in: storage.ids) {
+      if isMerging, let there = try transaction.get(part[start].key, in: storage.ids) {
         value.append(contentsOf: there)
       }
       for k in start..<end { append(Int(part[k].index), to: &value) }
-      try value.withBytes { (value) throws(EmbeddingError) in
-        try transaction.put(treeKey, value, in: storage.ids)
-      }
+      try value.withBytes { (value) throws(EmbeddingError) in try body(part[start].key, value) }
       start = end
-      // Each may have changed a page.
-      puts += 1
-      if puts % 16_384 == 0 { try transaction.writeAhead(storage.ids) }
     }
   }
 
@@ -227,16 +238,12 @@ struct ImportedIDs: ~Copyable {
     return end
   }
 
+  /// Appends what an entry says of a byte-string id.
   private borrowing func append(_ index: Int, to value: inout [UInt8]) {
     let row = firstRow + UInt64(index)
-    switch storage.idType {
-    case .int64:
-      withUnsafeBytes(of: row.littleEndian) { value.append(contentsOf: $0) }
-    case .bytes:
-      bytes.withUnsafeBytes {
-        IDEntries.append(
-          row: row, bytes: UnsafeRawBufferPointer(rebasing: $0[bytes(index)]), to: &value)
-      }
+    bytes.withUnsafeBytes {
+      IDEntries.append(
+        row: row, bytes: UnsafeRawBufferPointer(rebasing: $0[bytes(index)]), to: &value)
     }
   }
 }

@@ -30,6 +30,9 @@ package final class HandOff<Element>: @unchecked Sendable {
     line.withLock { $0.elements.isEmpty ? nil : $0.elements.removeFirst() }
   }
 
+  /// Whether nothing more will come.
+  package var isClosed: Bool { line.withLock { $0.isClosed } }
+
   /// Tells that nothing more will come.
   package func close() {
     line.withLock { $0.isClosed = true }
