@@ -38,6 +38,19 @@ extension Environment {
       try transaction.get(key, in: database).map { Array($0) }
     }
   }
+
+  /// Expects that every page of the file is in a tree or free, where `database` is the only one:
+  /// nothing is lost, and nothing counts twice.
+  func expectNoPageIsLost(_ database: NamedDatabase) throws(EmbeddingError) {
+    let file = try statistics()
+    let tree = try read { (transaction) throws(EmbeddingError) in
+      try transaction.statistics(of: database)
+    }
+    let used = tree.branchPages + tree.leafPages + tree.overflowPages
+    // Beside them two meta pages, the unnamed tree and that of free pages, with 8 bytes for each.
+    let others = file.lastPage + 1 - used - file.freePages
+    #expect((2...12 + file.freePages / 500).contains(others), "\(file) \(tree)")
+  }
 }
 
 extension WriteTransaction {

@@ -25,7 +25,7 @@ final class CacheBudget: Sendable {
   let commitLimit: Int
   /// Bytes of pages that a commit keeps in memory before it writes them to the file.
   var bytesAhead: Int { max(1 << 20, min(32 << 20, commitLimit / 4)) }
-  /// Bytes of those that stand in blocks which are not handed to LMDB yet.
+  /// Bytes of those that stand in blocks which are being laid out, or wait for it.
   var bytesLaidOut: Int { bytesAhead / 2 }
   /// Bytes for row numbers and block addresses.
   let lookupLimit: Int

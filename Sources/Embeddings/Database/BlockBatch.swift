@@ -1,9 +1,10 @@
+import LMDB
 import StorageBase
 
-/// Blocks of a commit that are laid out together, before they are written together.
+/// Blocks of a commit that are laid out and written together.
 ///
-/// Planning and writing belong to the thread that has the transaction; laying out, the larger part of
-/// the work, needs none and can be done in another one.
+/// Planning belongs to the thread that has the transaction; laying blocks out and writing them to the
+/// file, the larger part of the work, needs none and can be done in another one.
 final class BlockBatch {
   private struct Block {
     let number: UInt64
@@ -15,8 +16,7 @@ final class BlockBatch {
   }
 
   private let layout: BlockLayout
-  private let capacity: Int
-  private let memory: UnsafeMutableRawPointer
+  private let pages: BlockPages
   /// Which of all batches this is now.
   var sequence = 0
   private var blocks: [Block] = []
@@ -29,27 +29,33 @@ final class BlockBatch {
   private(set) var frequencyChange: UInt64 = 0
   /// A block that did not match its checksum.
   private(set) var damaged: UInt64?
+  /// Whether the blocks are in the tree, most of them with places in the file.
+  private(set) var isReserved = false
+  /// The system's error when the blocks were written to the file; 0 for none.
+  private(set) var writeError: Int32 = 0
 
   init(layout: BlockLayout, capacity: Int) {
     self.layout = layout
-    self.capacity = capacity
-    memory = .allocate(byteCount: capacity * layout.byteCount, alignment: 64)
+    pages = BlockPages(layout: layout, capacity: capacity)
   }
-
-  deinit { memory.deallocate() }
 
   var count: Int { blocks.count }
   /// Rows that change in them.
   var rowCount: Int { rows.count }
-  var isFull: Bool { blocks.count == capacity }
-  func removeAll() { blocks.removeAll(keepingCapacity: true) }
+  var isFull: Bool { blocks.count == pages.capacity }
+  func removeAll() {
+    blocks.removeAll(keepingCapacity: true)
+    pages.removePlaces()
+    isReserved = false
+  }
   func number(_ i: Int) -> UInt64 { blocks[i].number }
   func content(_ i: Int) -> UInt64 { contents[i] }
 
+  /// Whether block `i` has a place in the file, and is written with the batch.
+  func hasPlace(_ i: Int) -> Bool { pages.hasPlace(i) }
+
   /// Bytes of block `i` of these.
-  func bytes(_ i: Int) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(start: memory + i * layout.byteCount, count: layout.byteCount)
-  }
+  func bytes(_ i: Int) -> UnsafeRawBufferPointer { pages.bytes(i) }
 
   /// Adds a block whose rows `rows` change.
   ///
@@ -58,12 +64,23 @@ final class BlockBatch {
   func plan(_ number: UInt64, rows: NumberedRows.Part, old: BlockView?, standsAlone: Bool) {
     var source = old?.bytes.baseAddress
     if !standsAlone, let start = source {
-      (memory + blocks.count * layout.byteCount).copyMemory(
-        from: start, byteCount: layout.byteCount)
+      pages[blocks.count].copyMemory(from: start, byteCount: layout.byteCount)
       source = nil
     }
     blocks.append(Block(number: number, rows: rows, old: source, isNew: old == nil))
   }
+
+  /// Gives the blocks their places in the tree, and in the file.
+  func reserve(in tree: inout Appender, at pace: Pace?) throws(EmbeddingError) {
+    isReserved = true
+    for (i, block) in blocks.enumerated() {
+      if i % BlockEdits.blocksAtOnce == 0 { pace?.giveWay() }
+      try pages.reserve(i, number: block.number, isLast: block.isNew, in: &tree)
+    }
+  }
+
+  /// Writes the blocks that have places to the file, once they are laid out.
+  func write(to file: PageFile) { writeError = pages.write(blocks.count, to: file) }
 
   /// Lays all blocks out, with `rowCount` rows in the table.
   func fill(from numbered: NumberedRows, rowCount: UInt64, at pace: Pace?) {
@@ -76,7 +93,7 @@ final class BlockBatch {
     var next = 0
     for (i, block) in blocks.enumerated() {
       if i % BlockEdits.blocksAtOnce == 0 { pace?.giveWay() }
-      let target = memory + i * layout.byteCount
+      let target = pages[i]
       var buffer = BlockBuffer(layout: layout, changing: target)
       if block.isNew {
         buffer.clear(butFloatsOf: block.rows.count)

@@ -51,19 +51,22 @@ struct BlockEdits: ~Copyable {
 
   // MARK: Rows that change where they are
 
-  /// The thread that has the transaction writes blocks, and enters ids while others lay blocks out;
-  /// where none is ready for it, it lays one out itself. While it writes pages ahead of the commit,
-  /// which takes the time of some batches, the others go on. As many ids go with each batch as are its share, whatever the threads do.
+  /// The thread that has the transaction gives blocks their places, and enters ids while others lay
+  /// blocks out and write them to the file; where no batch is ready for it, it does one itself. While
+  /// it writes pages ahead of the commit, which takes the time of some batches, the others go on. As
+  /// many ids go with each batch as are its share, whatever the threads do.
   private mutating func writeInBatches(
     oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> UInt64 {
     let (rows, pace) = (rows, pace)
+    let file = storage.pageFile(in: transaction)
     let planned = HandOff<BlockBatch>()
     let laidOut = HandOff<BlockBatch>()
     var change: UInt64 = 0
     var failure: EmbeddingError?
     func layOut(_ batch: BlockBatch) {
       batch.fill(from: rows, rowCount: newCount, at: pace)
+      if let file, batch.damaged == nil { batch.write(to: file) }
       laidOut.give(batch)
     }
     func layOutPlanned() {
@@ -75,12 +78,13 @@ struct BlockEdits: ~Copyable {
     }
     func write(threadCount: Int) {
       do throws(EmbeddingError) {
-        var planning = BlockPlanning(rows, storage, bytes: cache.budget.bytesLaidOut, oldCount)
+        var planning = BlockPlanning(
+          rows, storage, bytes: cache.budget.bytesLaidOut, oldCount, pace: pace)
         var early: [BlockBatch] = []
         var sequence = 0
         var written = 0
         while true {
-          while let batch = try planning.next(in: transaction) {
+          while let batch = try planning.next(hasFile: file != nil, in: transaction) {
             if threadCount > 0 { planned.give(batch) } else { layOut(batch) }
           }
           guard planning.underWay > 0 else { break }
@@ -98,6 +102,7 @@ struct BlockEdits: ~Copyable {
           let batch = early.remove(at: i)
           sequence += 1
           if let number = batch.damaged { throw storage.damage(number) }
+          try transaction.check(writing: batch.writeError)
           change &+= batch.frequencyChange
           try put(batch, planning.oldBlocks, in: transaction)
           written += batch.rowCount
@@ -199,25 +204,31 @@ struct BlockEdits: ~Copyable {
 
   // MARK: Writing
 
-  /// Writes the blocks of a batch, whose numbers rise: the place of each is near that of the one
-  /// before it, and new ones come last.
+  /// Has LMDB write the blocks of a batch that were not written to the file with it. Their numbers
+  /// rise: the place of each is near that of the one before it, and new ones come last.
   private mutating func put(
     _ batch: BlockBatch, _ oldBlocks: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    var room = roomOfLastPage
-    try transaction.withAppender(storage.blocks, room: &room) { (tree) throws(EmbeddingError) in
-      for i in 0..<batch.count {
-        if i % Self.blocksAtOnce == 0 { pace?.giveWay() }
-        let number = batch.number(i)
-        if number < oldBlocks {
-          try tree.put(number, batch.bytes(i))
-        } else {
-          try tree.append(number, batch.bytes(i))
-        }
-        try note(number, batch.content(i), in: transaction)
+    if batch.isReserved {
+      for i in 0..<batch.count where !batch.hasPlace(i) {
+        try transaction.put(batch.number(i), batch.bytes(i), in: storage.blocks)
       }
+    } else {
+      var room = roomOfLastPage
+      try transaction.withAppender(storage.blocks, room: &room) { (tree) throws(EmbeddingError) in
+        for i in 0..<batch.count {
+          if i % Self.blocksAtOnce == 0 { pace?.giveWay() }
+          let number = batch.number(i)
+          if number < oldBlocks {
+            try tree.put(number, batch.bytes(i))
+          } else {
+            try tree.append(number, batch.bytes(i))
+          }
+        }
+      }
+      roomOfLastPage = room
     }
-    roomOfLastPage = room
+    for i in 0..<batch.count { try note(batch.number(i), batch.content(i), in: transaction) }
   }
 
   private mutating func put(

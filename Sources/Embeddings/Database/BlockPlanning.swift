@@ -1,7 +1,8 @@
 import LMDB
 import StorageBase
 
-/// Which blocks a commit's rows stand in, batch by batch, for the thread that has the transaction.
+/// Which blocks a commit's rows stand in, batch by batch, and where they are to be written, for the
+/// thread that has the transaction.
 struct BlockPlanning {
   private let rows: NumberedRows
   private let storage: TableStorage
@@ -14,6 +15,9 @@ struct BlockPlanning {
   private var free: [BlockBatch] = []
   private var made = 0
   private var planned = 0
+  private let pace: Pace?
+  /// What is left of the last page of the tree of blocks.
+  private var roomOfLastPage = 0
   /// Batches should fit into the cache of a processor, but not be so small that to hand them over
   /// costs more than to lay them out.
   private static let batchBytes = 512 << 10
@@ -22,14 +26,17 @@ struct BlockPlanning {
   /// - Parameters:
   ///   - bytes: what all batches may take together.
   ///   - oldCount: the rows of the last commit.
-  init(_ rows: NumberedRows, _ storage: TableStorage, bytes: Int, _ oldCount: UInt64) {
+  init(
+    _ rows: NumberedRows, _ storage: TableStorage, bytes: Int, _ oldCount: UInt64, pace: Pace?
+  ) {
+    self.pace = pace
     self.rows = rows
     self.storage = storage
     let layout = storage.layout
     oldBlocks = layout.blockCount(rows: oldCount)
     // With what is known of each row beside its block.
     let blockBytes =
-      layout.byteCount + layout.rowsPerBlock * MemoryLayout<PlacedRow>.stride
+      layout.pages * BlockLayout.pageSize + layout.rowsPerBlock * MemoryLayout<PlacedRow>.stride
     capacity = max(
       1, min(min(bytes / Self.leastBatches, Self.batchBytes) / blockBytes, rows.count))
     mostBatches = max(Self.leastBatches, bytes / (capacity * blockBytes))
@@ -40,8 +47,10 @@ struct BlockPlanning {
 
   /// Plans the next batch; nil where there are no more rows, or as many batches as there may be are
   /// under way.
+  ///
+  /// - Parameter hasFile: whether its blocks get places in the file.
   mutating func next(
-    in transaction: borrowing WriteTransaction
+    hasFile: Bool, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> BlockBatch? {
     guard !free.isEmpty || made < mostBatches, var next = rows.number(place) else { return nil }
     if free.isEmpty {
@@ -62,6 +71,15 @@ struct BlockPlanning {
       place = end
       guard !batch.isFull, let following = rows.number(place) else { break }
       next = following
+    }
+    if hasFile {
+      // An old block stays where the last commit has it, to be read when the new one is laid out.
+      var room = roomOfLastPage
+      let pace = pace
+      try transaction.withAppender(storage.blocks, room: &room) { (tree) throws(EmbeddingError) in
+        try batch.reserve(in: &tree, at: pace)
+      }
+      roomOfLastPage = room
     }
     return batch
   }

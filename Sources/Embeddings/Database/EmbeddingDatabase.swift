@@ -48,6 +48,9 @@ public final class EmbeddingDatabase: Sendable {
     /// Whether NFS, CIFS, FUSE and 9p file systems are accepted, whose locks and memory maps LMDB
     /// cannot trust.
     public var allowsUnsafeFileSystem: Bool
+    /// Whether all blocks go through LMDB's memory, as they do where its transactions are not known;
+    /// for tests.
+    var leavesBlocksToLMDB = false
 
     /// Creates options.
     public init(
@@ -123,6 +126,7 @@ public final class EmbeddingDatabase: Sendable {
     environmentOptions.maxNamedDatabases = 3 * Self.maximumTableCount + 1
     environmentOptions.isReadOnly = options.isReadOnly
     environmentOptions.allowsUnsafeFileSystem = options.allowsUnsafeFileSystem
+    environmentOptions.allowsPageFile = !options.leavesBlocksToLMDB
     environment = try Environment(path: path, options: environmentOptions)
     writerLock = options.isReadOnly ? nil : try WriterLock(directory: path)
     if !options.isReadOnly { Environment.removeLeftovers(in: path) }

@@ -1,7 +1,8 @@
 import LMDB
 import StorageBase
 
-/// Writes the blocks of an import, in a thread of its own while the next ones are made.
+/// Writes the blocks of an import, in a thread of its own while the next ones are made: to the file from
+/// where they were made, where that can be (``PageFile``).
 ///
 /// LMDB binds beginning and end of a write transaction to a thread, not what lies between, as long
 /// as one thread at a time uses it. The one that began it may do so where nothing is left to write:
@@ -129,25 +130,27 @@ final class BlockWriter {
   private func writeAll(
     _ blocks: PreparedBlocks, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    let end = blocks.first + UInt64(blocks.count)
-    // The block that the table ended with may be the first.
-    var next = blocks.first
-    while next < min(end, blockCount) {
-      try transaction.put(next, blocks[Int(next - blocks.first)], in: storage.blocks)
-      try note(next, in: transaction)
-      next += 1
-    }
-    if next < end {
-      try transaction.withAppender(storage.blocks, room: &room) {
-        (appender) throws(EmbeddingError) in
-        while next < end {
-          try appender.append(next, blocks[Int(next - blocks.first)])
-          blockCount = next + 1
-          try note(next, in: transaction)
-          next += 1
+    let pages = blocks.pages
+    let file = storage.pageFile(in: transaction)
+    try transaction.withAppender(storage.blocks, room: &room) {
+      (tree) throws(EmbeddingError) in
+      for number in blocks.first..<blocks.end {
+        let i = Int(number - blocks.first)
+        // The block that the table ended with may be the first.
+        let isLast = number >= blockCount
+        if file != nil {
+          try pages.reserve(i, number: number, isLast: isLast, in: &tree)
+          if !pages.hasPlace(i) { try tree.put(number, pages.bytes(i)) }
+        } else if isLast {
+          try tree.append(number, pages.bytes(i))
+        } else {
+          try tree.put(number, pages.bytes(i))
         }
       }
     }
+    if let file { try transaction.check(writing: pages.write(blocks.count, to: file)) }
+    for number in blocks.first..<blocks.end { try note(number, in: transaction) }
+    blockCount = max(blockCount, blocks.end)
     blocks.removeAll()
   }
 

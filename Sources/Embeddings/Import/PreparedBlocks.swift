@@ -8,36 +8,33 @@ final class PreparedBlocks {
   /// The number of the first block.
   private(set) var first: UInt64 = 0
   private(set) var count = 0
-  private var capacity = 0
-  private var memory: UnsafeMutableRawPointer?
+  private(set) var pages: BlockPages
 
-  init(layout: BlockLayout) { self.layout = layout }
-
-  deinit { memory?.deallocate() }
+  init(layout: BlockLayout) {
+    self.layout = layout
+    pages = BlockPages(layout: layout, capacity: 0)
+  }
 
   /// Makes room for `blocks` blocks. There must be none yet.
   func reserve(_ blocks: Int) {
     precondition(count == 0, "blocks would be lost")
-    guard blocks > capacity else { return }
-    memory?.deallocate()
-    memory = .allocate(byteCount: blocks * layout.byteCount, alignment: 16)
-    capacity = blocks
+    guard blocks > pages.capacity else { return }
+    // Not both at once.
+    pages = BlockPages(layout: layout, capacity: 0)
+    pages = BlockPages(layout: layout, capacity: blocks)
   }
 
   /// The memory for the next block, `number`, for the caller to fill before the next call.
   func append(number: UInt64) -> UnsafeMutableRawPointer {
-    precondition(count < capacity, "there is no room for the block")
+    precondition(count < pages.capacity, "there is no room for the block")
     if count == 0 { first = number }
     precondition(number == first + UInt64(count), "the blocks are not in a row")
     count += 1
-    return memory.unsafelyUnwrapped + (count - 1) * layout.byteCount
+    return pages[count - 1]
   }
 
-  /// The bytes of block `i` of these.
-  subscript(i: Int) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(
-      start: memory.unsafelyUnwrapped + i * layout.byteCount, count: layout.byteCount)
-  }
+  /// The number of the block behind the last one.
+  var end: UInt64 { first + UInt64(count) }
 
   func removeAll() { count = 0 }
 }

@@ -30,6 +30,11 @@ struct TableStorage: Sendable {
     state = trees.state
   }
 
+  /// Where blocks are written past LMDB; nil where it writes them.
+  func pageFile(in transaction: borrowing WriteTransaction) -> PageFile? {
+    blocksStandAlone ? transaction.pageFile : nil
+  }
+
   static func treeKey(int64 key: UInt64) -> UInt64 { key ^ (1 << 63) }
 
   /// The way back.

@@ -22,6 +22,8 @@ extension Environment {
     package var allowsUnsafeFileSystem: Bool
     /// How many seconds a growing map waits for other threads' read transactions to end.
     package var growthTimeout: Int
+    /// Whether values may be written to the file past LMDB (``WriteTransaction/pageFile``).
+    package var allowsPageFile = true
 
     package init(
       mapSize: Int = 1 << 40, maximumMapSize: Int? = nil, maxReaders: Int = 1024,

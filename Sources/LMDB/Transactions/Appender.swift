@@ -39,14 +39,8 @@ package struct Appender: ~Copyable {
   package mutating func put(
     _ key: UInt64, _ value: UnsafeRawBufferPointer
   ) throws(EmbeddingError) {
-    room = 0
-    var key = key
     var value = MDB_val(value)
-    let code = withUnsafeMutableBytes(of: &key) { bytes in
-      var key = MDB_val(mv_size: bytes.count, mv_data: bytes.baseAddress)
-      return mdb_cursor_put(cursor.raw, &key, &value, 0)
-    }
-    try progress.check(code, "writing a value")
+    try set(key, &value, flags: 0)
   }
 
   /// Adds a key. Throws `.invalidArgument`, or puts it in its place, where it is not above all
@@ -54,16 +48,52 @@ package struct Appender: ~Copyable {
   package mutating func append(
     _ key: UInt64, _ value: UnsafeRawBufferPointer
   ) throws(EmbeddingError) {
-    let size = size(ofValue: value.count)
+    var value = MDB_val(value)
+    try add(key, &value, flags: 0)
+  }
+
+  /// Gives `key` a value of `count` bytes that the caller writes to the file himself, ahead of the
+  /// commit (``PageFile``), and that nobody reads or changes before that.
+  ///
+  /// - Parameter isLast: whether the key is new and above all others.
+  /// - Returns: the number of the first of its pages. Nil where LMDB keeps them in its own hands: the
+  ///   value is undefined then until it is ``put(_:_:)``.
+  package mutating func reserve(
+    _ key: UInt64, count: Int, isLast: Bool
+  ) throws(EmbeddingError) -> UInt64? {
+    var value = MDB_val(mv_size: count, mv_data: nil)
+    if isLast {
+      try add(key, &value, flags: UInt32(MDB_RESERVE))
+    } else {
+      try set(key, &value, flags: UInt32(MDB_RESERVE))
+    }
+    let page = clmdb_take_pages(mdb_cursor_txn(cursor.raw), value.mv_data)
+    return page == 0 ? nil : UInt64(page)
+  }
+
+  private mutating func set(
+    _ key: UInt64, _ value: inout MDB_val, flags: UInt32
+  ) throws(EmbeddingError) {
+    room = 0
+    try progress.check(putAtCursor(key, &value, flags), "writing a value")
+  }
+
+  private mutating func add(
+    _ key: UInt64, _ value: inout MDB_val, flags: UInt32
+  ) throws(EmbeddingError) {
+    let size = size(ofValue: value.mv_size)
     let fits = size <= room
     room = fits ? room - size : pageRoom - min(size, pageRoom)
+    let place = fits ? 0 : UInt32(MDB_APPEND)
+    try progress.check(putAtCursor(key, &value, flags | place), "appending a value")
+  }
+
+  private func putAtCursor(_ key: UInt64, _ value: inout MDB_val, _ flags: UInt32) -> Int32 {
     var key = key
-    var value = MDB_val(value)
-    let code = withUnsafeMutableBytes(of: &key) { bytes in
+    return withUnsafeMutableBytes(of: &key) { bytes in
       var key = MDB_val(mv_size: bytes.count, mv_data: bytes.baseAddress)
-      return mdb_cursor_put(cursor.raw, &key, &value, fits ? 0 : UInt32(MDB_APPEND))
+      return mdb_cursor_put(cursor.raw, &key, &value, flags)
     }
-    try progress.check(code, "appending a value")
   }
 }
 

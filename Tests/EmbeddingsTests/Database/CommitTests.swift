@@ -72,8 +72,9 @@ import Testing
     #expect(try brokenInvariant(of: table) == nil)
   }
 
-  @Test func aCommitThatWritesPagesAheadLosesNone() throws {
-    let database = try scratch.open(budget: 24 << 20)
+  @Test(arguments: [false, true])
+  func aCommitThatWritesPagesAheadLosesNone(leavesBlocksToLMDB: Bool) throws {
+    let database = try scratch.open(budget: 24 << 20, leavesBlocksToLMDB: leavesBlocksToLMDB)
     let wide = TableConfiguration(dimension: 100, idType: .int64, optimizer: .adagrad())
     let table = try database.table("t", wide)
     // Old blocks change and new ones come, each time more than the commit keeps in memory.

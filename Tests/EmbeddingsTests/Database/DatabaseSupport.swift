@@ -8,10 +8,13 @@ struct Scratch {
   var path: String { directory.path + "/db" }
 
   func open(
-    budget: Int = 64 << 20, mapSize: Int? = nil, durability: Durability = .noSync
+    budget: Int = 64 << 20, mapSize: Int? = nil, durability: Durability = .noSync,
+    leavesBlocksToLMDB: Bool = false
   ) throws(EmbeddingError) -> EmbeddingDatabase {
-    try EmbeddingDatabase(
-      at: path, options: .init(cacheBudget: budget, durability: durability, mapSize: mapSize))
+    var options = EmbeddingDatabase.Options(
+      cacheBudget: budget, durability: durability, mapSize: mapSize)
+    options.leavesBlocksToLMDB = leavesBlocksToLMDB
+    return try EmbeddingDatabase(at: path, options: options)
   }
 }
 

@@ -56,9 +56,16 @@ import Testing
     try ThreadFaults.refuse { try compareWithTheReference(type, number) }
   }
 
-  private func compareWithTheReference(_ type: IDType, _ number: Int) throws {
+  @Test(arguments: [IDType.int64, .bytes], limits.indices)
+  func soDoesOneWhoseBlocksGoThroughLMDB(type: IDType, number: Int) throws {
+    try compareWithTheReference(type, number, leavesBlocksToLMDB: true)
+  }
+
+  private func compareWithTheReference(
+    _ type: IDType, _ number: Int, leavesBlocksToLMDB: Bool = false
+  ) throws {
     let limits = Self.limits[number]
-    let database = try scratch.open()
+    let database = try scratch.open(leavesBlocksToLMDB: leavesBlocksToLMDB)
     let table = try database.table("t", configuration(type))
     var reference = ReferenceTable(table.configuration)
     var random = SeededGenerator(seed: 77 + UInt64(number))

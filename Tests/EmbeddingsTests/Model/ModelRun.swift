@@ -69,6 +69,8 @@ final class ModelRun {
     self.kind = kind
     random = SeededGenerator(seed: UInt64(bitPattern: Int64(seed)))
     options = EmbeddingDatabase.Options(durability: .noSync, mapSize: 64 << 10)
+    // Both ways that blocks may go.
+    options.leavesBlocksToLMDB = seed % 3 == 0
     models = Self.makeModels(kind, &random)
     options.cacheBudget = budgets.randomElement(using: &random)!
     if kind == .overflowing { options.scratchLimit = 1 << 20 }
