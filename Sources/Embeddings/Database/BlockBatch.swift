@@ -37,6 +37,9 @@ final class BlockBatch {
   init(layout: BlockLayout, capacity: Int) {
     self.layout = layout
     pages = BlockPages(layout: layout, capacity: capacity)
+    blocks.reserveCapacity(capacity)
+    rows.reserveCapacity(capacity * layout.rowsPerBlock)
+    contents.reserveCapacity(capacity)
   }
 
   var count: Int { blocks.count }
