@@ -1,3 +1,4 @@
+import LMDB
 import StorageBase
 
 /// Where everything stands in a block: `rowsPerBlock` rows in one LMDB value, column by column.
@@ -26,8 +27,8 @@ struct BlockLayout: Sendable, Hashable {
   /// 2^64 divided by that, rounded up.
   private let inverse: UInt64
 
-  static let pageSize = 4096
-  static let pageHeaderSize = 16
+  static let pageSize = PageFile.pageSize
+  static let pageHeaderSize = PageFile.headerSize
   static let checksumSize = 8
   /// Generation, key, frequency and last step.
   static let rowFixedSize = 32

@@ -6,7 +6,7 @@ import StorageBase
 ///
 /// One thread has them at a time.
 final class BlockPages {
-  let layout: BlockLayout
+  private let layout: BlockLayout
   let capacity: Int
   private let memory: UnsafeMutableRawPointer
   private let stride: Int
@@ -26,8 +26,7 @@ final class BlockPages {
   /// The memory of block `i`.
   subscript(i: Int) -> UnsafeMutableRawPointer { memory + i * stride + BlockLayout.pageHeaderSize }
 
-  /// The bytes of block `i`.
-  func bytes(_ i: Int) -> UnsafeRawBufferPointer {
+  private func bytes(_ i: Int) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: self[i], count: layout.byteCount)
   }
 
@@ -39,6 +38,17 @@ final class BlockPages {
     _ i: Int, number: UInt64, isLast: Bool, in tree: inout Appender
   ) throws(EmbeddingError) {
     pages[i] = try tree.reserve(number, count: layout.byteCount, isLast: isLast)
+  }
+
+  /// Has LMDB write block `i`, at the cursor of `tree`.
+  ///
+  /// - Parameter isLast: whether it is new and the last one.
+  func put(_ i: Int, number: UInt64, isLast: Bool, in tree: inout Appender) throws(EmbeddingError) {
+    if isLast {
+      try tree.append(number, bytes(i))
+    } else {
+      try tree.put(number, bytes(i))
+    }
   }
 
   /// Whether block `i` has its place in the file.
@@ -66,7 +76,4 @@ final class BlockPages {
     }
     return 0
   }
-
-  /// Takes the blocks' places from them.
-  func removePlaces() { for i in pages.indices { pages[i] = nil } }
 }

@@ -29,8 +29,6 @@ final class BlockBatch {
   private(set) var frequencyChange: UInt64 = 0
   /// A block that did not match its checksum.
   private(set) var damaged: UInt64?
-  /// Whether the blocks are in the tree, most of them with places in the file.
-  private(set) var isReserved = false
   /// The system's error when the blocks were written to the file; 0 for none.
   private(set) var writeError: Int32 = 0
 
@@ -46,19 +44,20 @@ final class BlockBatch {
   /// Rows that change in them.
   var rowCount: Int { rows.count }
   var isFull: Bool { blocks.count == pages.capacity }
-  func removeAll() {
-    blocks.removeAll(keepingCapacity: true)
-    pages.removePlaces()
-    isReserved = false
-  }
+  func removeAll() { blocks.removeAll(keepingCapacity: true) }
   func number(_ i: Int) -> UInt64 { blocks[i].number }
   func content(_ i: Int) -> UInt64 { contents[i] }
 
   /// Whether block `i` has a place in the file, and is written with the batch.
   func hasPlace(_ i: Int) -> Bool { pages.hasPlace(i) }
 
-  /// Bytes of block `i` of these.
-  func bytes(_ i: Int) -> UnsafeRawBufferPointer { pages.bytes(i) }
+  /// Has LMDB write block `i`, at the cursor of `tree`.
+  ///
+  /// - Parameter isInTree: whether the block has its key there, new or not.
+  func put(_ i: Int, isInTree: Bool, in tree: inout Appender) throws(EmbeddingError) {
+    let block = blocks[i]
+    try pages.put(i, number: block.number, isLast: block.isNew && !isInTree, in: &tree)
+  }
 
   /// Adds a block whose rows `rows` change.
   ///
@@ -75,7 +74,6 @@ final class BlockBatch {
 
   /// Gives the blocks their places in the tree, and in the file.
   func reserve(in tree: inout Appender, at pace: Pace?) throws(EmbeddingError) {
-    isReserved = true
     for (i, block) in blocks.enumerated() {
       if i % BlockEdits.blocksAtOnce == 0 { pace?.giveWay() }
       try pages.reserve(i, number: block.number, isLast: block.isNew, in: &tree)

@@ -18,8 +18,6 @@ struct BlockEdits: ~Copyable {
   private(set) var content = ContentHash()
   /// Bytes of pages that LMDB has not written yet.
   private var bytesInMemory = 0
-  /// What is left of the last page of the tree of blocks.
-  private var roomOfLastPage = 0
 
   init(
     storage: TableStorage, cache: RowCache, rows: NumberedRows,
@@ -79,12 +77,13 @@ struct BlockEdits: ~Copyable {
     func write(threadCount: Int) {
       do throws(EmbeddingError) {
         var planning = BlockPlanning(
-          rows, storage, bytes: cache.budget.bytesLaidOut, oldCount, pace: pace)
+          rows, storage, bytes: cache.budget.bytesLaidOut, oldCount, hasFile: file != nil,
+          pace: pace)
         var early: [BlockBatch] = []
         var sequence = 0
         var written = 0
         while true {
-          while let batch = try planning.next(hasFile: file != nil, in: transaction) {
+          while let batch = try planning.next(in: transaction) {
             if threadCount > 0 { planned.give(batch) } else { layOut(batch) }
           }
           guard planning.underWay > 0 else { break }
@@ -104,7 +103,10 @@ struct BlockEdits: ~Copyable {
           if let number = batch.damaged { throw storage.damage(number) }
           try transaction.check(writing: batch.writeError)
           change &+= batch.frequencyChange
-          try put(batch, planning.oldBlocks, in: transaction)
+          try planning.put(batch, in: transaction)
+          for i in 0..<batch.count {
+            try note(batch.number(i), batch.content(i), in: transaction)
+          }
           written += batch.rowCount
           planning.takeBack(batch)
           try enterIDs(ids.count * written / rows.count, in: transaction)
@@ -203,33 +205,6 @@ struct BlockEdits: ~Copyable {
   }
 
   // MARK: Writing
-
-  /// Has LMDB write the blocks of a batch that were not written to the file with it. Their numbers
-  /// rise: the place of each is near that of the one before it, and new ones come last.
-  private mutating func put(
-    _ batch: BlockBatch, _ oldBlocks: UInt64, in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) {
-    if batch.isReserved {
-      for i in 0..<batch.count where !batch.hasPlace(i) {
-        try transaction.put(batch.number(i), batch.bytes(i), in: storage.blocks)
-      }
-    } else {
-      var room = roomOfLastPage
-      try transaction.withAppender(storage.blocks, room: &room) { (tree) throws(EmbeddingError) in
-        for i in 0..<batch.count {
-          if i % Self.blocksAtOnce == 0 { pace?.giveWay() }
-          let number = batch.number(i)
-          if number < oldBlocks {
-            try tree.put(number, batch.bytes(i))
-          } else {
-            try tree.append(number, batch.bytes(i))
-          }
-        }
-      }
-      roomOfLastPage = room
-    }
-    for i in 0..<batch.count { try note(batch.number(i), batch.content(i), in: transaction) }
-  }
 
   private mutating func put(
     _ bytes: UnsafeRawBufferPointer, _ hash: UInt64, number: UInt64, _ oldBlocks: UInt64,

@@ -7,7 +7,7 @@ struct BlockPlanning {
   private let rows: NumberedRows
   private let storage: TableStorage
   /// The blocks that the last commit has.
-  let oldBlocks: UInt64
+  private let oldBlocks: UInt64
   /// Blocks in a batch.
   private let capacity: Int
   private let mostBatches: Int
@@ -16,6 +16,8 @@ struct BlockPlanning {
   private var made = 0
   private var planned = 0
   private let pace: Pace?
+  /// Whether blocks get their places in the file when they are planned.
+  private let hasFile: Bool
   /// What is left of the last page of the tree of blocks.
   private var roomOfLastPage = 0
   /// Batches should fit into the cache of a processor, but not be so small that to hand them over
@@ -26,9 +28,12 @@ struct BlockPlanning {
   /// - Parameters:
   ///   - bytes: what all batches may take together.
   ///   - oldCount: the rows of the last commit.
+  ///   - hasFile: whether blocks get places in the file.
   init(
-    _ rows: NumberedRows, _ storage: TableStorage, bytes: Int, _ oldCount: UInt64, pace: Pace?
+    _ rows: NumberedRows, _ storage: TableStorage, bytes: Int, _ oldCount: UInt64, hasFile: Bool,
+    pace: Pace?
   ) {
+    self.hasFile = hasFile
     self.pace = pace
     self.rows = rows
     self.storage = storage
@@ -47,10 +52,8 @@ struct BlockPlanning {
 
   /// Plans the next batch; nil where there are no more rows, or as many batches as there may be are
   /// under way.
-  ///
-  /// - Parameter hasFile: whether its blocks get places in the file.
   mutating func next(
-    hasFile: Bool, in transaction: borrowing WriteTransaction
+    in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> BlockBatch? {
     guard !free.isEmpty || made < mostBatches, var next = rows.number(place) else { return nil }
     if free.isEmpty {
@@ -74,14 +77,35 @@ struct BlockPlanning {
     }
     if hasFile {
       // An old block stays where the last commit has it, to be read when the new one is laid out.
-      var room = roomOfLastPage
       let pace = pace
-      try transaction.withAppender(storage.blocks, room: &room) { (tree) throws(EmbeddingError) in
+      try withTree(in: transaction) { (tree) throws(EmbeddingError) in
         try batch.reserve(in: &tree, at: pace)
       }
-      roomOfLastPage = room
     }
     return batch
+  }
+
+  /// Has LMDB write the blocks of a batch that have no place in the file. Their numbers rise: the place
+  /// of each is near that of the one before it, and new ones come last.
+  mutating func put(
+    _ batch: BlockBatch, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    let (hasFile, pace) = (hasFile, pace)
+    try withTree(in: transaction) { (tree) throws(EmbeddingError) in
+      for i in 0..<batch.count where !batch.hasPlace(i) {
+        if i % BlockEdits.blocksAtOnce == 0 { pace?.giveWay() }
+        try batch.put(i, isInTree: hasFile, in: &tree)
+      }
+    }
+  }
+
+  private mutating func withTree(
+    in transaction: borrowing WriteTransaction,
+    _ body: (inout Appender) throws(EmbeddingError) -> Void
+  ) throws(EmbeddingError) {
+    var room = roomOfLastPage
+    try transaction.withAppender(storage.blocks, room: &room, body)
+    roomOfLastPage = room
   }
 
   /// Takes a batch back that was written.

@@ -138,13 +138,9 @@ final class BlockWriter {
         let i = Int(number - blocks.first)
         // The block that the table ended with may be the first.
         let isLast = number >= blockCount
-        if file != nil {
-          try pages.reserve(i, number: number, isLast: isLast, in: &tree)
-          if !pages.hasPlace(i) { try tree.put(number, pages.bytes(i)) }
-        } else if isLast {
-          try tree.append(number, pages.bytes(i))
-        } else {
-          try tree.put(number, pages.bytes(i))
+        if file != nil { try pages.reserve(i, number: number, isLast: isLast, in: &tree) }
+        if !pages.hasPlace(i) {
+          try pages.put(i, number: number, isLast: isLast && file == nil, in: &tree)
         }
       }
     }

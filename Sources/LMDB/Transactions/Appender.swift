@@ -14,15 +14,14 @@ package struct Appender: ~Copyable {
   /// What is left of the last page; 0 where it is not known.
   fileprivate private(set) var room: Int
 
-  // LMDB's page header, a node's header and its place in the page's index, the number of a page.
-  private static let pageHeaderSize = 16
+  // A node's header and its place in the page's index, the number of a page.
   private static let nodeSize = 10
   private static let pageNumberSize = 8
 
   fileprivate init(cursor: consuming Cursor, progress: WriteProgress, pageSize: Int, room: Int) {
     self.cursor = cursor
     self.progress = progress
-    pageRoom = pageSize - Self.pageHeaderSize
+    pageRoom = pageSize - PageFile.headerSize
     self.room = room
   }
 
