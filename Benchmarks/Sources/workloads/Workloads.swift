@@ -78,8 +78,10 @@ struct RunOptions: ParsableArguments {
   @Option(help: "The cache budget in bytes: w2's is a tenth of the table, others' hold all.")
   var budget: Int?
   @Option(
-    help: "Bytes of disk for changed rows that find no room in the budget, in w3 and w6-train.")
-  var scratch = 0
+    help: ArgumentHelp(
+      "Bytes of disk for changed rows that find no room in the budget, in w3 and w6-train.",
+      discussion: "Four times the budget, as by default, unless it is given; 0 for none."))
+  var scratch: Int?
   @Option(help: "Steps between commits in w3 and w6-train; 0 leaves them to the database.")
   var commitEvery = 50
   @Flag(help: "Training waits for each commit, instead of going on while it is written.")

@@ -4,7 +4,7 @@ import StorageBase
 struct DatabaseRecord: Sendable {
   static let key = "database"
   static let magic: UInt64 = 0x31_4244_424d_4589  // 0x89, "EMBDB1", 0
-  static let version: UInt32 = 2
+  static let version: UInt32 = 3
 
   var point = CommitPoint()
   /// Commits so far.

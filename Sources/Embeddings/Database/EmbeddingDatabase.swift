@@ -34,10 +34,10 @@ public final class EmbeddingDatabase: Sendable {
     /// with the process. Its pages are mapped, and the system's to take back.
     ///
     /// It helps where training changes more between two commits than the budget holds, and most where
-    /// all of that finds room; lists and copies of commits take three sixteenths of it. With 0, the
-    /// default, there is none: the database then commits by itself more often, and so it does where the
-    /// disk has little room left.
-    public var scratchLimit: Int
+    /// all of that finds room; lists and copies of commits take three sixteenths of it. Nil, the
+    /// default, stands for four times `cacheBudget`. With 0 there is none: the database then commits by
+    /// itself more often, and so it does where the disk has little room left.
+    public var scratchLimit: Int?
     /// What a commit promises; see ``Durability``.
     public var durability: Durability
     /// Whether nothing may be changed. The database must exist.
@@ -55,7 +55,7 @@ public final class EmbeddingDatabase: Sendable {
     /// Creates options.
     public init(
       cacheBudget: Int = 256 << 20, durability: Durability = .full, isReadOnly: Bool = false,
-      mapSize: Int? = nil, allowsUnsafeFileSystem: Bool = false, scratchLimit: Int = 0
+      mapSize: Int? = nil, allowsUnsafeFileSystem: Bool = false, scratchLimit: Int? = nil
     ) {
       self.cacheBudget = cacheBudget
       self.scratchLimit = scratchLimit
@@ -113,9 +113,8 @@ public final class EmbeddingDatabase: Sendable {
       throw EmbeddingError(
         .invalidArgument, "The cache budget is \(options.cacheBudget) bytes.")
     }
-    guard options.scratchLimit >= 0 else {
-      throw EmbeddingError(
-        .invalidArgument, "The limit of the scratch file is \(options.scratchLimit) bytes.")
+    if let limit = options.scratchLimit, limit < 0 {
+      throw EmbeddingError(.invalidArgument, "The limit of the scratch file is \(limit) bytes.")
     }
     self.path = path
     pace = Pace { [gate] in gate.takeMostInside() }
@@ -138,7 +137,7 @@ public final class EmbeddingDatabase: Sendable {
     let bytes = max(options.cacheBudget, 128 << 10)
     budget = CacheBudget(
       bytes: bytes, isReadOnly: options.isReadOnly, scratchDirectory: path,
-      scratchLimit: options.scratchLimit)
+      scratchLimit: options.scratchLimit ?? min(bytes, .max / 4) * 4)
   }
 
   private static func openMeta(

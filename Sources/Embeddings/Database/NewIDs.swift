@@ -7,8 +7,6 @@ struct NewIDs {
   private let rows: CommitRows
   private let numbers: NewNumbers
   private let pace: Pace?
-  /// Whether the tree has only ids that precede them, entered here before.
-  private let isFirst: Bool
   /// Bytes of changed pages that an id costs, where they are spread evenly.
   private let bytesPerID: Int
   /// Bytes of pages after which to look whether they are to be written.
@@ -25,9 +23,9 @@ struct NewIDs {
     self.numbers = numbers
     self.pace = pace
     let tree = try transaction.statistics(of: storage.ids)
-    isFirst = tree.entries == 0
     // Half of a page's ids are new ones when it is split; and no page is met twice.
-    let pages = Double(tree.leafPages) * 1.5 / Double(max(1, rows.newByKey.count)) + 0.02
+    let oldPages = storage.idType == .int64 ? tree.entries : tree.leafPages
+    let pages = Double(oldPages) * 1.5 / Double(max(1, rows.newByKey.count)) + 0.02
     bytesPerID = Int(Double(BlockLayout.pageSize) * min(1, pages))
     bytesAhead = rows.cache.budget.bytesAhead / 4
   }
@@ -52,18 +50,10 @@ struct NewIDs {
     _ part: Range<Int>, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     let ids = rows.newByKey
-    try transaction.withAppender(storage.ids) { (tree) throws(EmbeddingError) in
+    try storage.editIDs(in: transaction) { (editor, tree) throws(EmbeddingError) in
       for k in part {
-        if k % 128 == 0 { pace?.giveWay() }
-        let row = numbers[Int(ids[k].value)].littleEndian
-        try withUnsafePointer(to: row) { (row) throws(EmbeddingError) in
-          let value = UnsafeRawBufferPointer(start: row, count: 8)
-          if isFirst {
-            try tree.append(ids[k].key, value)
-          } else {
-            try tree.put(ids[k].key, value)
-          }
-        }
+        if k % 512 == 0 { pace?.giveWay() }
+        try editor.set(ids[k].key, row: numbers[Int(ids[k].value)], in: &tree)
       }
     }
   }
@@ -79,22 +69,6 @@ struct NewIDs {
       let bytes = rows.cache.shards[Int(row.shard)].withRows { $0.idBytes(Int(row.slot)) }
       try storage.insertID(
         RowKey(key: id.key, bytes: bytes), row: numbers[Int(id.value)], in: transaction)
-    }
-  }
-}
-
-extension TableStorage {
-  /// Enters a byte-string id that is not there yet.
-  func insertID(
-    _ key: RowKey, row: UInt64, in transaction: borrowing WriteTransaction
-  ) throws(EmbeddingError) {
-    let treeKey = treeKey(key.key)
-    let existing = try transaction.get(treeKey, in: ids)
-    let value =
-      existing.map { IDEntries(value: $0).appending(row: row, bytes: key.bytes) }
-      ?? IDEntries.encode(row: row, bytes: key.bytes)
-    try value.withBytes { (value) throws(EmbeddingError) in
-      try transaction.put(treeKey, value, in: ids)
     }
   }
 }

@@ -9,7 +9,7 @@ extension TableCommit {
   ) throws(EmbeddingError) {
     let storage = table.storage
     let treeKey = storage.treeKey(row.key)
-    guard let value = try transaction.get(treeKey, in: storage.ids),
+    guard let value = try storage.idValue(under: treeKey, in: transaction),
       let id = storage.idBytes(in: value, ofRow: row.row)
     else {
       throw storage.corruption("the id of row \(row.row) is missing")
@@ -18,13 +18,7 @@ extension TableCommit {
       storage.idType == .int64 ? [] : IDEntries(value: value).removing(row: row.row)
     // The first write: what the tree lends lasts until then.
     try recorder.noteDeleted(treeKey: treeKey, bytes: id, in: transaction)
-    if rest.isEmpty {
-      try transaction.delete(treeKey, in: storage.ids)
-    } else {
-      try rest.withBytes { (rest) throws(EmbeddingError) in
-        try transaction.put(treeKey, rest, in: storage.ids)
-      }
-    }
+    try storage.setIDValue(rest, under: treeKey, in: transaction)
   }
 
   /// Chooses the rows that move from the end of the table into holes, and notes it in the id tree.
@@ -45,15 +39,13 @@ extension TableCommit {
       let place = storage.layout.place(ofRow: from)
       let key = try storage.checkedBlock(place.block, in: transaction).key(place.index)
       let treeKey = storage.treeKey(key)
-      guard let value = try transaction.get(treeKey, in: storage.ids) else {
+      guard let value = try storage.idValue(under: treeKey, in: transaction) else {
         throw storage.corruption("the id of row \(from) is missing")
       }
       let moved =
         storage.idType == .int64
         ? withUnsafeBytes(of: to) { Array($0) } : IDEntries(value: value).moving(row: from, to: to)
-      try moved.withBytes { (moved) throws(EmbeddingError) in
-        try transaction.put(treeKey, moved, in: storage.ids)
-      }
+      try storage.setIDValue(moved, under: treeKey, in: transaction)
       moves.append((key, from, to))
     }
     return moves

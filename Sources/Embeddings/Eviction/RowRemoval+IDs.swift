@@ -64,18 +64,14 @@ extension RowRemoval {
     from start: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) -> (keys: [UInt64], next: UInt64?) {
     let limit = max(1, min(limits.idCount, limits.bytesAhead / BlockLayout.pageSize))
-    return try transaction.withCursor(storage.ids) { (cursor) throws(EmbeddingError) in
-      var keys: [UInt64] = []
-      var entry = try cursor.seek(atOrAfter: start)
-      while let (key, value) = entry {
-        if try isAffected(value) {
-          guard keys.count < limit else { return (keys, key) }
-          keys.append(key)
-        }
-        entry = try cursor.next()
-      }
-      return (keys, nil)
+    var keys: [UInt64] = []
+    var next: UInt64?
+    try storage.forEachID(from: start, in: transaction) { (key, value) throws(EmbeddingError) in
+      guard try isAffected(value) else { return true }
+      if keys.count == limit { next = key } else { keys.append(key) }
+      return next == nil
     }
+    return (keys, next)
   }
 
   private func isAffected(_ value: UnsafeRawBufferPointer) throws(EmbeddingError) -> Bool {
@@ -96,54 +92,71 @@ extension RowRemoval {
     return row
   }
 
-  /// Changes the entries of some keys, which rise; one that comes twice is met once.
+  /// Changes what some keys, which rise, lead to.
   private func change(
     _ keys: [UInt64], _ changes: inout Changes, _ recorder: inout ChangeRecorder,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    // A page for each, if they are far apart.
-    let ahead = max(1, limits.bytesAhead / BlockLayout.pageSize)
-    var left: [UInt8] = []
-    for (i, key) in keys.enumerated() {
-      if i > 0, keys[i - 1] == key { continue }
-      if i % ahead == ahead - 1 { try transaction.writeAhead(storage.ids) }
-      guard let value = try transaction.get(key, in: storage.ids) else {
-        throw storage.corruption("the id of a row to be removed or moved is missing")
-      }
-      left.removeAll(keepingCapacity: true)
-      switch storage.idType {
-      case .int64:
-        let row = try known(try storage.rowNumber(value))
-        if let new = numbers.number(of: row) {
+    switch storage.idType {
+    case .int64: try changePages(keys, &changes, &recorder, in: transaction)
+    case .bytes: try changeEntries(keys, &changes, &recorder, in: transaction)
+    }
+  }
+
+  /// A page for each key, if they are far apart.
+  private var keysAhead: Int { max(1, limits.bytesAhead / BlockLayout.pageSize) }
+
+  private func changePages(
+    _ keys: [UInt64], _ changes: inout Changes, _ recorder: inout ChangeRecorder,
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    try storage.editIDs(in: transaction) { (editor, tree) throws(EmbeddingError) in
+      for (i, key) in keys.enumerated() {
+        if i % keysAhead == keysAhead - 1 { try transaction.writeAhead(storage.ids) }
+        guard let row = try editor.row(under: key, in: &tree) else { throw missing }
+        let new = numbers.number(of: try known(row))
+        if let new {
           changes.moved += new == row ? 0 : 1
-          withUnsafeBytes(of: new.littleEndian) { left.append(contentsOf: $0) }
         } else {
           changes.removed += 1
           try recorder.noteDeleted(treeKey: key, in: transaction)
         }
-      case .bytes:
-        // A copy: what is noted may be written to the same transaction.
-        let copy = Array(value)
-        try copy.withBytes { (value) throws(EmbeddingError) in
-          for entry in IDEntries(value: value) {
-            let row = try known(entry.row)
-            if let new = numbers.number(of: row) {
-              changes.moved += new == row ? 0 : 1
-              IDEntries.append(row: new, bytes: entry.bytes, to: &left)
-            } else {
-              changes.removed += 1
-              try recorder.noteDeleted(treeKey: key, bytes: entry.bytes, in: transaction)
-            }
+        try editor.set(key, row: new, in: &tree)
+      }
+    }
+  }
+
+  /// Hashes of byte strings; one that comes twice is met once.
+  private func changeEntries(
+    _ keys: [UInt64], _ changes: inout Changes, _ recorder: inout ChangeRecorder,
+    in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    var left: [UInt8] = []
+    for (i, key) in keys.enumerated() {
+      if i > 0, keys[i - 1] == key { continue }
+      if i % keysAhead == keysAhead - 1 { try transaction.writeAhead(storage.ids) }
+      // A copy: what is noted may be written to the same transaction.
+      guard let copy = try transaction.get(key, in: storage.ids).map(Array.init) else {
+        throw missing
+      }
+      left.removeAll(keepingCapacity: true)
+      try copy.withBytes { (value) throws(EmbeddingError) in
+        for entry in IDEntries(value: value) {
+          let row = try known(entry.row)
+          if let new = numbers.number(of: row) {
+            changes.moved += new == row ? 0 : 1
+            IDEntries.append(row: new, bytes: entry.bytes, to: &left)
+          } else {
+            changes.removed += 1
+            try recorder.noteDeleted(treeKey: key, bytes: entry.bytes, in: transaction)
           }
         }
       }
-      if left.isEmpty {
-        try transaction.delete(key, in: storage.ids)
-      } else {
-        try left.withBytes { (left) throws(EmbeddingError) in
-          try transaction.put(key, left, in: storage.ids)
-        }
-      }
+      try storage.setIDValue(left, under: key, in: transaction)
     }
+  }
+
+  private var missing: EmbeddingError {
+    storage.corruption("the id of a row to be removed or moved is missing")
   }
 }

@@ -144,10 +144,10 @@ struct ImportedIDs: ~Copyable {
       func sort() { radixSort(&next) }
       func enter() {
         do throws(EmbeddingError) {
-          if isEmpty {
-            try append(part, in: transaction)
-          } else {
-            try merge(part, in: transaction)
+          switch storage.idType {
+          case .int64: try edit(part, in: transaction)
+          case .bytes where isEmpty: try append(part, in: transaction)
+          case .bytes: try merge(part, in: transaction)
           }
         } catch { failure = error }
       }
@@ -173,7 +173,22 @@ struct ImportedIDs: ~Copyable {
     return parts
   }
 
-  /// Appends the entries of a part to a tree that holds nothing above it.
+  /// Puts the Int64 ids of a part among those of the tree, or behind them.
+  private borrowing func edit(
+    _ part: [KeyedIndex], in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    try storage.editIDs(in: transaction) { (editor, tree) throws(EmbeddingError) in
+      for (k, id) in part.enumerated() {
+        // Each may have changed a page.
+        if k % Self.idsAhead == Self.idsAhead - 1 { try transaction.writeAhead(storage.ids) }
+        try editor.set(id.key, row: firstRow + UInt64(id.index), in: &tree)
+      }
+    }
+  }
+
+  private static let idsAhead = 16_384
+
+  /// Appends the entries of a part to a tree of byte strings that holds nothing above it.
   private borrowing func append(
     _ part: [KeyedIndex], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
@@ -185,7 +200,7 @@ struct ImportedIDs: ~Copyable {
     try transaction.writeAhead(storage.ids)
   }
 
-  /// Puts the entries of a part among those of the tree.
+  /// Puts the entries of a part among those of a tree of byte strings.
   private borrowing func merge(
     _ part: [KeyedIndex], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
@@ -196,27 +211,18 @@ struct ImportedIDs: ~Copyable {
         try tree.put(key, value)
         // Each may have changed a page.
         puts += 1
-        if puts % 16_384 == 0 { try transaction.writeAhead(storage.ids) }
+        if puts % Self.idsAhead == 0 { try transaction.writeAhead(storage.ids) }
       }
     }
   }
 
-  /// Calls `body` with the entries of a part, their keys rising.
+  /// Calls `body` with the entries of a part of byte strings, their keys rising.
   ///
   /// - Parameter isMerging: whether an entry begins with what the tree has under its key.
   private borrowing func forEachEntry(
     _ part: [KeyedIndex], isMerging: Bool = false, in transaction: borrowing WriteTransaction,
     _ body: (UInt64, UnsafeRawBufferPointer) throws(EmbeddingError) -> Void
   ) throws(EmbeddingError) {
-    guard storage.idType == .bytes else {
-      for element in part {
-        let row = (firstRow + UInt64(element.index)).littleEndian
-        try withUnsafePointer(to: row) { (row) throws(EmbeddingError) in
-          try body(element.key, UnsafeRawBufferPointer(start: row, count: 8))
-        }
-      }
-      return
-    }
     var value: [UInt8] = []
     var start = 0
     while start < part.count {

@@ -155,9 +155,9 @@ struct TableImport: ~Copyable {
           KeyedIndex(key: storage.treeKey(RowKey(ids, i).key), index: UInt32(i)))
       }
       radixSort(&order)
-      for element in order {
-        let i = Int(element.index)
-        rows[i - range.lowerBound] = try storage.row(of: RowKey(ids, i), in: transaction)
+      _ = try storage.forEachRow(of: order, ids, in: transaction) { (i, row) in
+        rows[i - range.lowerBound] = row
+        return true
       }
     }
     var unknown: [UInt32] = []

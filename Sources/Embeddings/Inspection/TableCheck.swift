@@ -119,7 +119,7 @@ struct TableCheck {
   private func problem(
     _ treeKey: UInt64, _ row: UInt64, in transaction: borrowing ReadTransaction
   ) throws(EmbeddingError) -> String? {
-    guard let value = try transaction.get(treeKey, in: storage.ids) else {
+    guard let value = try storage.idValue(under: treeKey, in: transaction) else {
       return "has a key that no id leads from"
     }
     switch storage.idType {
@@ -167,17 +167,12 @@ struct TableCheck {
     do throws(EmbeddingError) {
       try transaction.withCursor(storage.ids) { (cursor) throws(EmbeddingError) in
         var readAhead = ReadAhead()
+        var lastKey: UInt64?
         while let (treeKey, value) = try cursor.next() {
           readAhead.reach(value.baseAddress)
           switch storage.idType {
-          case .int64:
-            count += 1
-            let row = value.count == 8 ? value.loadUnaligned(as: UInt64.self) : .max
-            if row >= record.rowCount {
-              note(.strayID, "id \(Int64(bitPattern: treeKey ^ 1 << 63)) leads to no row", &report)
-            }
-          case .bytes:
-            count += check(entries: IDEntries(value: value), treeKey, &report)
+          case .int64: count += check(page: value, treeKey, &lastKey, &report)
+          case .bytes: count += check(entries: IDEntries(value: value), treeKey, &report)
           }
         }
       }
@@ -187,6 +182,34 @@ struct TableCheck {
     if count != record.rowCount {
       note(.count, "there are \(record.rowCount) rows and \(count) ids", &report)
     }
+  }
+
+  /// Checks a page of Int64 ids, and returns how many there are.
+  ///
+  /// - Parameter lastKey: the greatest key so far.
+  private func check(
+    page value: UnsafeRawBufferPointer, _ pageKey: UInt64, _ lastKey: inout UInt64?,
+    _ report: inout VerificationReport
+  ) -> UInt64 {
+    func id(_ key: UInt64) -> Int64 { Int64(bitPattern: TableStorage.key(int64TreeKey: key)) }
+    guard let page = IDPage(value) else {
+      note(.strayID, "a page of ids has \(value.count) bytes, not 8 and 16 for each", &report)
+      return 0
+    }
+    if !page.isIntact(under: pageKey) {
+      note(.strayID, "the page of ids up to \(id(pageKey)) does not match its checksum", &report)
+    }
+    for index in 0..<page.count {
+      let key = page.key(index)
+      if key > pageKey || lastKey.map({ key <= $0 }) ?? false {
+        note(.strayID, "id \(id(key)) stands where it is not looked for", &report)
+      } else if page.row(index).loadUnaligned(as: UInt64.self) >= record.rowCount {
+        note(.strayID, "id \(id(key)) leads to no row", &report)
+      }
+      lastKey = key
+    }
+    lastKey = pageKey
+    return UInt64(page.count)
   }
 
   /// Checks the byte-string ids under one hash, and returns how many there are.

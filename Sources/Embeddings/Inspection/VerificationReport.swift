@@ -16,7 +16,7 @@ public struct VerificationReport: Sendable {
       case strayBlock
       /// The key of a row does not lead back to the row.
       case missingID
-      /// An id leads to no row, or is stored under the hash of another.
+      /// An id leads to no row, or stands where it is not looked for; or a page of ids is damaged.
       case strayID
       /// The numbers of rows, ids or blocks differ, or frequencies do not add up.
       case count

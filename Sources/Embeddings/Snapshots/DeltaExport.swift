@@ -158,7 +158,7 @@ struct DeltaExport {
     _ ids: inout IDColumn
   ) throws(EmbeddingError) {
     let storage = table.storage
-    let value = try table.view.transaction.get(key, in: storage.ids)
+    let value = try storage.idValue(under: key, in: table.view.transaction)
     switch storage.idType {
     case .int64: if value == nil { ids.append(IDKeys.id(key)) }
     case .bytes:

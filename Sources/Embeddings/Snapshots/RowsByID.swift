@@ -28,27 +28,27 @@ final class RowsByID {
     guard let first = next else { return false }
     var ids = IDColumn(type: storage.idType)
     var rows: [(key: UInt64, row: UInt64)] = []
-    next = try table.view.transaction.withCursor(storage.ids) {
-      (cursor) throws(EmbeddingError) -> UInt64? in
-      var entry = try cursor.seek(atOrAfter: first)
-      while let (key, value) = entry {
-        if rows.count >= Self.batchRows { return key }
-        switch storage.idType {
-        case .int64:
-          ids.append(IDKeys.id(key))
-          rows.append((key, try storage.rowNumber(value)))
-        case .bytes:
-          let entries = IDEntries(value: value).sorted {
-            $0.bytes.lexicographicallyPrecedes($1.bytes)
-          }
-          for id in entries {
-            ids.append(bytes: id.bytes)
-            rows.append((key, id.row))
-          }
-        }
-        entry = try cursor.next()
+    next = nil
+    try storage.forEachID(from: first, in: table.view.transaction) {
+      (key, value) throws(EmbeddingError) in
+      if rows.count >= Self.batchRows {
+        next = key
+        return false
       }
-      return nil
+      switch storage.idType {
+      case .int64:
+        ids.append(IDKeys.id(key))
+        rows.append((key, try storage.rowNumber(value)))
+      case .bytes:
+        let entries = IDEntries(value: value).sorted {
+          $0.bytes.lexicographicallyPrecedes($1.bytes)
+        }
+        for id in entries {
+          ids.append(bytes: id.bytes)
+          rows.append((key, id.row))
+        }
+      }
+      return true
     }
     batch.ids = ids
     for (key, row) in rows {

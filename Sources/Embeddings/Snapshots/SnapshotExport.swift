@@ -43,22 +43,19 @@ struct SnapshotExport {
       run.add(key, row, id)
       if run.count == limit { try flush() }
     }
-    try table.view.transaction.withCursor(storage.ids) { (cursor) throws(EmbeddingError) in
-      var entry = try cursor.first()
-      while let (key, value) = entry {
-        switch storage.idType {
-        case .int64:
-          try add(key, try storage.rowNumber(value))
-        case .bytes:
-          // Nearly always one; of more, the order is that of their bytes.
-          let entries = Array(IDEntries(value: value))
-          let sorted =
-            entries.count < 2
-            ? entries : entries.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
-          for id in sorted { try add(key, id.row, id.bytes) }
-        }
-        entry = try cursor.next()
+    try storage.forEachID(in: table.view.transaction) { (key, value) throws(EmbeddingError) in
+      switch storage.idType {
+      case .int64:
+        try add(key, try storage.rowNumber(value))
+      case .bytes:
+        // Nearly always one; of more, the order is that of their bytes.
+        let entries = Array(IDEntries(value: value))
+        let sorted =
+          entries.count < 2
+          ? entries : entries.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+        for id in sorted { try add(key, id.row, id.bytes) }
       }
+      return true
     }
     try flush()
     guard written == count else {

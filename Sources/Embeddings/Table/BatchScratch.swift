@@ -210,16 +210,17 @@ final class BatchScratch {
     return UnsafeBufferPointer(start: ordered, count: count)
   }
 
-  /// The batch positions of the misses in the order of the id tree, equal ids in batch order.
-  func sortedMisses(by storage: TableStorage) -> [Int] {
-    // The keys are sorted with their positions: looking them up in each comparison costs more.
-    var sorted: [(treeKey: UInt64, position: Int)] = []
+  /// The tree keys of the misses with their batch positions, in the order of the id tree, equal ids in
+  /// batch order.
+  func sortedMisses(by storage: TableStorage) -> [KeyedIndex] {
+    var sorted: [KeyedIndex] = []
     sorted.reserveCapacity(misses.count)
     for i in misses.positions {
-      sorted.append((storage.treeKey(RowKey.key(ofHash: hashes[Int(i)])), Int(i)))
+      sorted.append(
+        KeyedIndex(key: storage.treeKey(RowKey.key(ofHash: hashes[Int(i)])), index: i))
     }
-    sorted.sort { $0.treeKey == $1.treeKey ? $0.position < $1.position : $0.treeKey < $1.treeKey }
-    return sorted.map(\.position)
+    radixSort(&sorted)
+    return sorted
   }
 
   /// Id `i` of the batch, as the cache looks for it.

@@ -80,18 +80,15 @@ extension TableStorage {
     var next: UInt64?
     var found: [(hash: UInt64, row: UInt64)] = []
     found.reserveCapacity(Self.entriesAtOnce)
-    try transaction.withCursor(ids) { (cursor) throws(EmbeddingError) in
-      var entry = try cursor.seek(atOrAfter: first)
-      var readAhead = ReadAhead()
-      while let (key, value) = entry {
-        readAhead.reach(value.baseAddress)
-        if found.count == Self.entriesAtOnce {
-          next = key
-          return
-        }
-        found.append((RowKey.hash(TableStorage.key(int64TreeKey: key)), try rowNumber(value)))
-        entry = try cursor.next()
+    var readAhead = ReadAhead()
+    try forEachID(from: first, in: transaction) { (key, value) throws(EmbeddingError) in
+      readAhead.reach(value.baseAddress)
+      if found.count == Self.entriesAtOnce {
+        next = key
+        return false
       }
+      found.append((RowKey.hash(TableStorage.key(int64TreeKey: key)), try rowNumber(value)))
+      return true
     }
     for i in found.indices {
       if i + 8 < found.count { numbers.prefetch(found[i + 8].hash) }

@@ -59,20 +59,19 @@ extension EmbeddingTable {
     guard !scratch.misses.isEmpty else { return true }
     noteDescents(scratch.misses.count)
     var ahead = RowsAhead(asksAhead: asksAhead)
-    for i in scratch.sortedMisses(by: storage) {
-      guard let row = try storage.row(of: scratch.key(i, of: ids), in: transaction) else {
-        guard try ahead.add(i, nil, body) else { return false }
-        continue
-      }
+    let isDone = try storage.forEachRow(
+      of: scratch.sortedMisses(by: storage), ids, in: transaction
+    ) { (i, row) throws(EmbeddingError) in
+      guard let row else { return try ahead.add(i, nil, body) }
       lease.numbers?.store(scratch.hashes[i], row: row)
       let place = storage.layout.place(ofRow: row)
       var block = lease.addresses.flatMap { blockView(place.block, at: $0[place.block]) }
       if block == nil { block = try storage.block(place.block, in: transaction) }
       let found = block.unsafelyUnwrapped
       lease.addresses?.store(place.block, at: found.bytes.baseAddress.unsafelyUnwrapped)
-      let stored = StoredRow(row: row, block: found, index: place.index)
-      guard try ahead.add(i, stored, body) else { return false }
+      return try ahead.add(i, StoredRow(row: row, block: found, index: place.index), body)
     }
+    guard isDone else { return false }
     return try ahead.finish(body)
   }
 

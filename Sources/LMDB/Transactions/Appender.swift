@@ -70,6 +70,21 @@ package struct Appender: ~Copyable {
     return page == 0 ? nil : UInt64(page)
   }
 
+  /// The entry with the least key that is `key` or more. What is lent lasts until the next change.
+  package func entry(atOrAfter key: UInt64) throws(EmbeddingError) -> Cursor.Entry? {
+    try cursor.seek(atOrAfter: key)
+  }
+
+  /// The entry with the greatest key.
+  package func lastEntry() throws(EmbeddingError) -> Cursor.Entry? { try cursor.last() }
+
+  /// Removes a key, if it is there.
+  package mutating func remove(_ key: UInt64) throws(EmbeddingError) {
+    guard try cursor.seek(key) != nil else { return }
+    room = 0
+    try cursor.deleteCurrent()
+  }
+
   private mutating func set(
     _ key: UInt64, _ value: inout MDB_val, flags: UInt32
   ) throws(EmbeddingError) {

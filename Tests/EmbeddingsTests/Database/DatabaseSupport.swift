@@ -12,7 +12,7 @@ struct Scratch {
     leavesBlocksToLMDB: Bool = false
   ) throws(EmbeddingError) -> EmbeddingDatabase {
     var options = EmbeddingDatabase.Options(
-      cacheBudget: budget, durability: durability, mapSize: mapSize)
+      cacheBudget: budget, durability: durability, mapSize: mapSize, scratchLimit: 0)
     options.leavesBlocksToLMDB = leavesBlocksToLMDB
     return try EmbeddingDatabase(at: path, options: options)
   }

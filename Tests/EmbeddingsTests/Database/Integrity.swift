@@ -39,15 +39,12 @@ func brokenInvariant(of table: EmbeddingTable) throws(EmbeddingError) -> String?
 private func entryCount(
   _ storage: TableStorage, _ view: borrowing CommittedView
 ) throws(EmbeddingError) -> Int {
-  try view.transaction.withCursor(storage.ids) { (cursor) throws(EmbeddingError) -> Int in
-    var count = 0
-    var entry = try cursor.first()
-    while let (_, value) = entry {
-      count += storage.idType == .int64 ? 1 : IDEntries(value: value).entryCount
-      entry = try cursor.next()
-    }
-    return count
+  var count = 0
+  try storage.forEachID(in: view.transaction) { (_, value) throws(EmbeddingError) in
+    count += storage.idType == .int64 ? 1 : IDEntries(value: value).entryCount
+    return true
   }
+  return count
 }
 
 extension IDEntries {

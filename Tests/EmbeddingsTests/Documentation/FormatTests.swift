@@ -4,7 +4,7 @@ import StorageBase
 import TestSupport
 import Testing
 
-/// What `Formats.md` says of the bytes of format version 2, checked with literal offsets: these tests
+/// What `Formats.md` says of the bytes of format version 3, checked with literal offsets: these tests
 /// may not change as long as the version does not.
 @Suite struct FormatTests {
   let directory = TemporaryDirectory()
@@ -28,7 +28,7 @@ import Testing
       let record = try stored.record("database")
       #expect(record.count == 48)
       #expect(record[0..<8] == [0x89, 0x45, 0x4D, 0x42, 0x44, 0x42, 0x31, 0x00])
-      #expect(record.load(8, UInt32.self) == 2)
+      #expect(record.load(8, UInt32.self) == 3)
       #expect(record.load(12, UInt32.self) == 2, "the number of the next table")
       #expect(record.load(24, Int64.self) == 7)
       #expect(record.load(32, UInt64.self) == 0)
@@ -86,10 +86,14 @@ import Testing
       try table.update([3, -4, 3], gradients: [[1, 1], [1, 1], [1, 1]], step: 7)
       try table.update([3], gradients: [[1, 1]], step: 7)
     } _: { stored in
-      let three = try stored.value(of: 3 ^ (1 << 63), in: "ids.1")
-      let minusFour = try stored.value(of: UInt64(bitPattern: -4) ^ (1 << 63), in: "ids.1")
-      #expect(three == [0, 0, 0, 0, 0, 0, 0, 0], "the more frequent one stands first")
-      #expect(minusFour == [1, 0, 0, 0, 0, 0, 0, 0])
+      // The one page stands under its greatest key: both keys, and then both row numbers.
+      let (three, minusFour) = (UInt64(3) ^ 1 << 63, UInt64(bitPattern: -4) ^ 1 << 63)
+      let page = try stored.value(of: three, in: "ids.1")
+      #expect(page.count == 8 + 2 * 16)
+      #expect(page.load(0, UInt64.self) == page[8...].withUnsafeBytes { xxh3($0, seed: three) })
+      #expect(page.load(8, UInt64.self) == minusFour && page.load(16, UInt64.self) == three)
+      #expect(page.load(24, UInt64.self) == 1)
+      #expect(page.load(32, UInt64.self) == 0, "the more frequent one stands first")
     }
   }
 

@@ -14,7 +14,7 @@ import Testing
     try words.assign(["new", "w3"], vectors: [row(64, 2), row(64, 3)])
 
     let report = try database.statistics()
-    #expect(report.path == directory.path && report.formatVersion == 2)
+    #expect(report.path == directory.path && report.formatVersion == 3)
     #expect(report.lastCommit == CommitPoint(step: 12))
     #expect(report.tables.map(\.name) == ["empty", "words"])
     #expect(report.tables[0].rows == 0 && report.tables[0].bytesOnDisk == 4096)

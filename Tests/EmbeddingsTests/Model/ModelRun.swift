@@ -73,7 +73,7 @@ final class ModelRun {
     options.leavesBlocksToLMDB = seed % 3 == 0
     models = Self.makeModels(kind, &random)
     options.cacheBudget = budgets.randomElement(using: &random)!
-    if kind == .overflowing { options.scratchLimit = 1 << 20 }
+    options.scratchLimit = kind == .overflowing ? 1 << 20 : 0
     try open()
   }
 

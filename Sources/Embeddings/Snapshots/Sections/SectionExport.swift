@@ -69,22 +69,19 @@ struct SectionExport {
       _ = try storage.checkedBlock(number, in: view.transaction, &readAhead)
     }
     var written: UInt64 = 0
-    try view.transaction.withCursor(storage.ids) { (cursor) throws(EmbeddingError) in
-      var entry = try cursor.first()
-      while let (key, value) = entry {
-        let row = try storage.rowNumber(value)
-        guard row < count else {
-          throw storage.corruption("an id has row \(row), of \(count)")
-        }
-        let place = storage.layout.place(ofRow: row)
-        let block = try storage.block(place.block, in: view.transaction)
-        guard storage.treeKey(block.key(place.index)) == key else {
-          throw storage.corruption("row \(row) is not that of the id that leads to it")
-        }
-        try body(block, place.index)
-        written += 1
-        entry = try cursor.next()
+    try storage.forEachID(in: view.transaction) { (key, value) throws(EmbeddingError) in
+      let row = try storage.rowNumber(value)
+      guard row < count else {
+        throw storage.corruption("an id has row \(row), of \(count)")
       }
+      let place = storage.layout.place(ofRow: row)
+      let block = try storage.block(place.block, in: view.transaction)
+      guard storage.treeKey(block.key(place.index)) == key else {
+        throw storage.corruption("row \(row) is not that of the id that leads to it")
+      }
+      try body(block, place.index)
+      written += 1
+      return true
     }
     guard written == count else {
       throw storage.corruption("there are \(written) ids for \(count) rows")
