@@ -68,18 +68,22 @@ struct IDPageEditor {
   private mutating func reach(_ key: UInt64, in tree: inout Appender) throws(EmbeddingError) {
     while let page = open, page.key < key { try close(page, in: &tree) }
     let page = if let open { open } else { try open(for: key, in: &tree) }
-    while passed < old.count / 2, old[passed] < key { pass(1) }
+    var end = passed
+    while end < old.count / 2, old[end] < key { end += 1 }
+    pass(upTo: end)
     // Many new ids may stand between two old ones.
     if keys.count >= 2 * IDPage.capacity {
       try write(IDPage.capacity, of: page, in: &tree)
     }
   }
 
-  private mutating func pass(_ count: Int) {
+  private mutating func pass(upTo end: Int) {
     let half = old.count / 2
-    keys.append(contentsOf: old[passed..<passed + count])
-    rows.append(contentsOf: old[half + passed..<half + passed + count])
-    passed += count
+    for index in passed..<end {
+      keys.append(old[index])
+      rows.append(old[half + index])
+    }
+    passed = end
   }
 
   /// Opens the page that has `key`, or is to have it. What is in hand, if anything, stays part of it.
@@ -118,7 +122,7 @@ struct IDPageEditor {
   private mutating func close(
     _ page: OpenPage, in tree: inout Appender
   ) throws(EmbeddingError) {
-    pass(old.count / 2 - passed)
+    pass(upTo: old.count / 2)
     open = nil
     if page.isBehindEnd {
       while !keys.isEmpty {
