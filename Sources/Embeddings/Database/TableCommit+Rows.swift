@@ -3,22 +3,42 @@ import StorageBase
 
 /// The id tree's part of a commit, and rows that move.
 extension TableCommit {
-  func deleteID(
-    _ row: ChangedRow, _ recorder: inout ChangeRecorder,
-    in transaction: borrowing WriteTransaction
+  /// Takes the ids of deleted rows out of the tree, in its order.
+  func deleteIDs(
+    _ recorder: inout ChangeRecorder, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     let storage = table.storage
-    let treeKey = storage.treeKey(row.key)
-    guard let value = try storage.idValue(under: treeKey, in: transaction),
-      let id = storage.idBytes(in: value, ofRow: row.row)
-    else {
-      throw storage.corruption("the id of row \(row.row) is missing")
+    var order = rows.deleted.enumerated().map { (index, row) in
+      KeyedIndex(key: storage.treeKey(row.key), index: UInt32(index))
     }
-    let rest: [UInt8] =
-      storage.idType == .int64 ? [] : IDEntries(value: value).removing(row: row.row)
-    // The first write: what the tree lends lasts until then.
-    try recorder.noteDeleted(treeKey: treeKey, bytes: id, in: transaction)
-    try storage.setIDValue(rest, under: treeKey, in: transaction)
+    guard !order.isEmpty else { return }
+    radixSort(&order)
+    switch storage.idType {
+    case .int64:
+      try storage.editIDs(in: transaction) { (editor, tree) throws(EmbeddingError) in
+        for id in order {
+          let row = rows.deleted[Int(id.index)].row
+          guard try editor.row(under: id.key, in: &tree) == row else { throw missingID(row) }
+          try recorder.noteDeleted(treeKey: id.key, in: transaction)
+          try editor.set(id.key, row: nil, in: &tree)
+        }
+      }
+    case .bytes:
+      for id in order {
+        let row = rows.deleted[Int(id.index)].row
+        guard let entries = try transaction.get(id.key, in: storage.ids).map(IDEntries.init),
+          let entry = entries.first(where: { $0.row == row })
+        else { throw missingID(row) }
+        let rest = entries.removing(row: row)
+        // The first write: what the tree lends lasts until then.
+        try recorder.noteDeleted(treeKey: id.key, bytes: entry.bytes, in: transaction)
+        try storage.setEntries(rest, under: id.key, in: transaction)
+      }
+    }
+  }
+
+  private func missingID(_ row: UInt64) -> EmbeddingError {
+    table.storage.corruption("the id of row \(row) is missing")
   }
 
   /// Chooses the rows that move from the end of the table into holes, and notes it in the id tree.
@@ -38,17 +58,40 @@ extension TableCommit {
       guard let to = targets.popFirst() else { break }
       let place = storage.layout.place(ofRow: from)
       let key = try storage.checkedBlock(place.block, in: transaction).key(place.index)
-      let treeKey = storage.treeKey(key)
-      guard let value = try storage.idValue(under: treeKey, in: transaction) else {
-        throw storage.corruption("the id of row \(from) is missing")
-      }
-      let moved =
-        storage.idType == .int64
-        ? withUnsafeBytes(of: to) { Array($0) } : IDEntries(value: value).moving(row: from, to: to)
-      try storage.setIDValue(moved, under: treeKey, in: transaction)
       moves.append((key, from, to))
     }
+    try moveIDs(moves, in: transaction)
     return moves
+  }
+
+  private func moveIDs(
+    _ moves: [(key: UInt64, from: UInt64, to: UInt64)], in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    let storage = table.storage
+    var order = moves.enumerated().map { (index, move) in
+      KeyedIndex(key: storage.treeKey(move.key), index: UInt32(index))
+    }
+    guard !order.isEmpty else { return }
+    radixSort(&order)
+    switch storage.idType {
+    case .int64:
+      try storage.editIDs(in: transaction) { (editor, tree) throws(EmbeddingError) in
+        for id in order {
+          let (_, from, to) = moves[Int(id.index)]
+          guard try editor.row(under: id.key, in: &tree) == from else { throw missingID(from) }
+          try editor.set(id.key, row: to, in: &tree)
+        }
+      }
+    case .bytes:
+      for id in order {
+        let (_, from, to) = moves[Int(id.index)]
+        guard let value = try transaction.get(id.key, in: storage.ids) else {
+          throw missingID(from)
+        }
+        let moved = IDEntries(value: value).moving(row: from, to: to)
+        try storage.setEntries(moved, under: id.key, in: transaction)
+      }
+    }
   }
 
   /// The sum of the frequencies that rows have in the last commit.

@@ -74,7 +74,7 @@ struct TableCommit {
     let storage = table.storage
     let oldCount = record.rowCount
     var recorder = ChangeRecorder(storage, record, stamp)
-    for row in rows.deleted { try deleteID(row, &recorder, in: transaction) }
+    try deleteIDs(&recorder, in: transaction)
 
     // Numbers: holes first, then the end of the table.
     let free = rows.deleted.map(\.row)

@@ -103,16 +103,12 @@ extension RowRemoval {
     }
   }
 
-  /// A page for each key, if they are far apart.
-  private var keysAhead: Int { max(1, limits.bytesAhead / BlockLayout.pageSize) }
-
   private func changePages(
     _ keys: [UInt64], _ changes: inout Changes, _ recorder: inout ChangeRecorder,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     try storage.editIDs(in: transaction) { (editor, tree) throws(EmbeddingError) in
-      for (i, key) in keys.enumerated() {
-        if i % keysAhead == keysAhead - 1 { try transaction.writeAhead(storage.ids) }
+      for key in keys {
         guard let row = try editor.row(under: key, in: &tree) else { throw missing }
         let new = numbers.number(of: try known(row))
         if let new {
@@ -122,6 +118,7 @@ extension RowRemoval {
           try recorder.noteDeleted(treeKey: key, in: transaction)
         }
         try editor.set(key, row: new, in: &tree)
+        try editor.writeAhead(beyond: limits.bytesAhead, in: transaction)
       }
     }
   }
@@ -131,10 +128,12 @@ extension RowRemoval {
     _ keys: [UInt64], _ changes: inout Changes, _ recorder: inout ChangeRecorder,
     in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
+    // A page for each, if they are far apart.
+    let ahead = max(1, limits.bytesAhead / BlockLayout.pageSize)
     var left: [UInt8] = []
     for (i, key) in keys.enumerated() {
       if i > 0, keys[i - 1] == key { continue }
-      if i % keysAhead == keysAhead - 1 { try transaction.writeAhead(storage.ids) }
+      if i % ahead == ahead - 1 { try transaction.writeAhead(storage.ids) }
       // A copy: what is noted may be written to the same transaction.
       guard let copy = try transaction.get(key, in: storage.ids).map(Array.init) else {
         throw missing
@@ -152,7 +151,7 @@ extension RowRemoval {
           }
         }
       }
-      try storage.setIDValue(left, under: key, in: transaction)
+      try storage.setEntries(left, under: key, in: transaction)
     }
   }
 

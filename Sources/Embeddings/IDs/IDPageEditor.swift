@@ -19,6 +19,8 @@ struct IDPageEditor {
   private var rows: [UInt64] = []
   /// A page on its way to the tree.
   private var words: [UInt64] = []
+  /// Bytes of pages since some were last written ahead of the commit.
+  private var bytesInMemory = 0
 
   private struct OpenPage {
     /// The key that it stands under; that of a page behind the end of the tree, which is not there
@@ -57,7 +59,16 @@ struct IDPageEditor {
     rows.append(row)
   }
 
-  /// Writes what is still open.
+  /// Writes pages to the file, ahead of the commit, once there are so many bytes of them.
+  mutating func writeAhead(
+    beyond limit: Int, in transaction: borrowing WriteTransaction
+  ) throws(EmbeddingError) {
+    guard bytesInMemory >= limit else { return }
+    try transaction.writeAhead(storage.ids)
+    bytesInMemory = 0
+  }
+
+  /// Writes what is still open to the tree.
   mutating func finish(in tree: inout Appender) throws(EmbeddingError) {
     while let page = open { try close(page, in: &tree) }
   }
@@ -149,6 +160,7 @@ struct IDPageEditor {
     IDPage.encode(keys: keys[..<count], rows: rows[..<count], under: key, to: &words)
     keys.removeFirst(count)
     rows.removeFirst(count)
+    bytesInMemory += BlockLayout.pageSize
     let isBehindEnd = page.isBehindEnd
     try words.span.bytes.withUnsafeBytes { (value) throws(EmbeddingError) in
       if isBehindEnd { try tree.append(key, value) } else { try tree.put(key, value) }

@@ -130,15 +130,6 @@ extension TableStorage {
     return value.loadUnaligned(as: UInt64.self)
   }
 
-  /// The bytes of the byte-string id of a row in its entry of the id tree, none for an Int64 id; nil
-  /// where the entry does not name the row.
-  func idBytes(in value: UnsafeRawBufferPointer, ofRow row: UInt64) -> UnsafeRawBufferPointer? {
-    switch idType {
-    case .int64: UnsafeRawBufferPointer(start: nil, count: 0)
-    case .bytes: IDEntries(value: value).first { $0.row == row }?.bytes
-    }
-  }
-
   /// Appends the ids of rows `rows` to `column`, reading the keys from `keys`.
   ///
   /// The bytes of byte-string ids stand in the id tree; they are read in its order, and come out in
@@ -178,26 +169,15 @@ extension TableStorage {
     }
   }
 
-  /// Sets the value under one tree key; one without bytes removes it.
-  func setIDValue(
-    _ value: [UInt8], under treeKey: UInt64, in transaction: borrowing WriteTransaction
+  /// Sets the entry of a hash of byte-string ids; one without bytes removes it.
+  func setEntries(
+    _ value: [UInt8], under hash: UInt64, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
-    switch idType {
-    case .int64:
-      let row =
-        value.isEmpty
-        ? nil
-        : try value.withBytes { (value) throws(EmbeddingError) in try rowNumber(value) }
-      try editIDs(in: transaction) { (editor, tree) throws(EmbeddingError) in
-        try editor.set(treeKey, row: row, in: &tree)
-      }
-    case .bytes:
-      if value.isEmpty {
-        try transaction.delete(treeKey, in: ids)
-      } else {
-        try value.withBytes { (value) throws(EmbeddingError) in
-          try transaction.put(treeKey, value, in: ids)
-        }
+    if value.isEmpty {
+      try transaction.delete(hash, in: ids)
+    } else {
+      try value.withBytes { (value) throws(EmbeddingError) in
+        try transaction.put(hash, value, in: ids)
       }
     }
   }

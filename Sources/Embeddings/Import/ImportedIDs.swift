@@ -178,15 +178,12 @@ struct ImportedIDs: ~Copyable {
     _ part: [KeyedIndex], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
     try storage.editIDs(in: transaction) { (editor, tree) throws(EmbeddingError) in
-      for (k, id) in part.enumerated() {
-        // Each may have changed a page.
-        if k % Self.idsAhead == Self.idsAhead - 1 { try transaction.writeAhead(storage.ids) }
+      for id in part {
         try editor.set(id.key, row: firstRow + UInt64(id.index), in: &tree)
+        try editor.writeAhead(beyond: limits.bytesAhead, in: transaction)
       }
     }
   }
-
-  private static let idsAhead = 16_384
 
   /// Appends the entries of a part to a tree of byte strings that holds nothing above it.
   private borrowing func append(
@@ -211,7 +208,7 @@ struct ImportedIDs: ~Copyable {
         try tree.put(key, value)
         // Each may have changed a page.
         puts += 1
-        if puts % Self.idsAhead == 0 { try transaction.writeAhead(storage.ids) }
+        if puts % 16_384 == 0 { try transaction.writeAhead(storage.ids) }
       }
     }
   }

@@ -1,8 +1,8 @@
 import CLMDB
 package import StorageBase
 
-/// Adds keys in rising order above all others of a named database with integer keys, many times
-/// faster than `append`, and packs the pages as full.
+/// Changes a named database with integer keys at a cursor. Keys that rise above all others are added
+/// many times faster than by `append`, and pack the pages as full.
 ///
 /// LMDB's append descends the tree for every key. A cursor that stands at the end need not, but
 /// splits a full page in two halves. So the cursor puts as long as the page has room by our count,

@@ -117,17 +117,10 @@ import Testing
   }
 
   @Test func editsOneByOneComeToTheSame() throws {
-    for key in [UInt64(5), 3, 9, 4] {
-      try database.environment.write { (transaction) throws(EmbeddingError) in
-        try storage.setIDValue(
-          withUnsafeBytes(of: key * 2) { Array($0) }, under: key, in: transaction)
-      }
-    }
+    for key in [UInt64(5), 3, 9, 4] { try edit([(key, key * 2)]) }
     try expect([3: 6, 4: 8, 5: 10, 9: 18])
-    try database.environment.write { (transaction) throws(EmbeddingError) in
-      try storage.setIDValue([], under: 9, in: transaction)
-      try storage.setIDValue([], under: 7, in: transaction)
-    }
+    try edit([(9, nil)])
+    try edit([(7, nil)])
     try expect([3: 6, 4: 8, 5: 10], absent: [9, 7])
   }
 
@@ -152,7 +145,7 @@ import Testing
               #expect(try editor.row(under: edit.key, in: &tree) == expected[edit.key])
             }
             try editor.set(edit.key, row: edit.row, in: &tree)
-            if i % 500 == 499 { try transaction.writeAhead(storage.ids) }
+            if i % 500 == 499 { try editor.writeAhead(beyond: 4096, in: transaction) }
           }
         }
       }
