@@ -4,6 +4,8 @@ WORKLOADS = ["w1", "w2", "w3", "w4", "w6-lookup", "w6-train"]
 
 # Floats and optimizer state of the rows that W3 meets at its usual size.
 W3_STATE_BYTES = 682_435 * 512
+# The same of all rows that it draws from.
+W3_ALL_BYTES = 5_000_000 * 512
 
 
 class Case:
@@ -48,15 +50,16 @@ def shapes(threads, workloads):
 
 
 def budget(threads, workloads):
-    """W3 with a budget of a tenth of what it trains, and with commits that are waited for."""
+    """W3 with a budget of a tenth of what it trains or of all rows that ids are drawn from, with a
+    scratch file as by default and without one; and with commits that are waited for."""
     for count in threads:
         yield Case(
             "w3", count, ours={"wait-for-commits": True},
             only=["embeddingstore", "rocksdb-wal", "lmdb"])
-        for scratch in [0, W3_STATE_BYTES // 5]:
-            yield Case(
-                "w3", count, ours={"budget": W3_STATE_BYTES // 10, "scratch": scratch},
-                only=["embeddingstore"])
+        for size in [W3_STATE_BYTES // 10, W3_ALL_BYTES // 10]:
+            for scratch in [{}, {"scratch": 0}]:
+                yield Case(
+                    "w3", count, ours={"budget": size, **scratch}, only=["embeddingstore"])
 
 
 def memory(threads, workloads, rows=5_000_000):

@@ -11,7 +11,7 @@ import Synchronization
 /// ``BlockAddresses``): 5 or 6 bytes make a lookup that misses the cache several times as fast, where
 /// a cached row takes hundreds. A read-only database has nothing else.
 ///
-/// Rows that wait for a commit may be more than fit: where the user allows it, they *overflow* into a
+/// Rows that wait for a commit may be more than fit: unless the user forbids it, they *overflow* into a
 /// scratch file (``ScratchFile``), whose pages are the system's to write out and to take back, like
 /// those of the database. So a commit comes when rows are many enough to be worth it, and not as soon
 /// as memory is full: of rows that are changed at random, each costs a write of its block at a place

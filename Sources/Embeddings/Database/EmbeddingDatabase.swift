@@ -14,7 +14,8 @@ import Synchronization
 ///
 /// **Commits.** `commit(step:)` makes all tables durable at once, in one LMDB transaction: after a
 /// crash the database opens at exactly the last committed step. Where changed rows fill their share
-/// of the cache budget, the database commits by itself between two batches (see ``CommitPoint``).
+/// of the cache budget and of the scratch file, the database commits by itself between two batches (see
+/// ``CommitPoint``).
 /// What was not committed when the database goes away is forgotten.
 ///
 /// **Processes.** One process writes; any number of others, opened read-only, see its commits.
