@@ -7,12 +7,9 @@ extension TableCommit {
   func deleteIDs(
     _ recorder: inout ChangeRecorder, in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
+    guard !rows.deleted.isEmpty else { return }
     let storage = table.storage
-    var order = rows.deleted.enumerated().map { (index, row) in
-      KeyedIndex(key: storage.treeKey(row.key), index: UInt32(index))
-    }
-    guard !order.isEmpty else { return }
-    radixSort(&order)
+    let order = inTreeOrder(rows.deleted.lazy.map(\.key))
     switch storage.idType {
     case .int64:
       try storage.editIDs(in: transaction) { (editor, tree) throws(EmbeddingError) in
@@ -21,6 +18,7 @@ extension TableCommit {
           guard try editor.row(under: id.key, in: &tree) == row else { throw missingID(row) }
           try recorder.noteDeleted(treeKey: id.key, in: transaction)
           try editor.set(id.key, row: nil, in: &tree)
+          try editor.writeAhead(beyond: table.cache.budget.bytesAhead, in: transaction)
         }
       }
     case .bytes:
@@ -35,6 +33,15 @@ extension TableCommit {
         try storage.setEntries(rest, under: id.key, in: transaction)
       }
     }
+  }
+
+  /// The tree keys of some keys, which rise, and which of the keys each is.
+  private func inTreeOrder(_ keys: some Collection<UInt64>) -> [KeyedIndex] {
+    var order = keys.enumerated().map { (index, key) in
+      KeyedIndex(key: table.storage.treeKey(key), index: UInt32(index))
+    }
+    radixSort(&order)
+    return order
   }
 
   private func missingID(_ row: UInt64) -> EmbeddingError {
@@ -67,12 +74,9 @@ extension TableCommit {
   private func moveIDs(
     _ moves: [(key: UInt64, from: UInt64, to: UInt64)], in transaction: borrowing WriteTransaction
   ) throws(EmbeddingError) {
+    guard !moves.isEmpty else { return }
     let storage = table.storage
-    var order = moves.enumerated().map { (index, move) in
-      KeyedIndex(key: storage.treeKey(move.key), index: UInt32(index))
-    }
-    guard !order.isEmpty else { return }
-    radixSort(&order)
+    let order = inTreeOrder(moves.lazy.map(\.key))
     switch storage.idType {
     case .int64:
       try storage.editIDs(in: transaction) { (editor, tree) throws(EmbeddingError) in
@@ -80,6 +84,7 @@ extension TableCommit {
           let (_, from, to) = moves[Int(id.index)]
           guard try editor.row(under: id.key, in: &tree) == from else { throw missingID(from) }
           try editor.set(id.key, row: to, in: &tree)
+          try editor.writeAhead(beyond: table.cache.budget.bytesAhead, in: transaction)
         }
       }
     case .bytes:
