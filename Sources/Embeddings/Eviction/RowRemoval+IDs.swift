@@ -76,7 +76,7 @@ extension RowRemoval {
 
   private func isAffected(_ value: UnsafeRawBufferPointer) throws(EmbeddingError) -> Bool {
     switch storage.idType {
-    case .int64: return !numbers.isUnaffected(try known(try storage.rowNumber(value)))
+    case .int64: return !numbers.isUnaffected(try known(storage.rowNumber(value)))
     case .bytes:
       for entry in IDEntries(value: value) where !numbers.isUnaffected(try known(entry.row)) {
         return true

@@ -20,7 +20,7 @@ struct IDPage {
   private let value: UnsafeRawBufferPointer
 
   private static let headerSize = 8
-  static let idSize = 16
+  private static let idSize = 16
   /// The most ids of a page.
   static let capacity =
     (BlockLayout.pageSize - BlockLayout.pageHeaderSize - headerSize) / idSize

@@ -29,7 +29,7 @@ extension TableStorage {
   ) throws(EmbeddingError) -> UInt64? {
     guard let value = try idValue(under: treeKey(key.key), in: transaction) else { return nil }
     switch idType {
-    case .int64: return try rowNumber(value)
+    case .int64: return rowNumber(value)
     case .bytes: return IDEntries(value: value).row(of: key.bytes)
     }
   }
@@ -72,9 +72,7 @@ extension TableStorage {
         }
         for (page, id) in zip(pages, some) { page?.prefetch(id.key) }
         for (page, id) in zip(pages, some) {
-          let row = try page?.row(under: id.key).map { (value) throws(EmbeddingError) in
-            try rowNumber(value)
-          }
+          let row = page?.row(under: id.key).map { rowNumber($0) }
           guard try body(Int(id.index), row) else { return false }
         }
       }
@@ -123,11 +121,9 @@ extension TableStorage {
     return page
   }
 
-  func rowNumber(_ value: UnsafeRawBufferPointer) throws(EmbeddingError) -> UInt64 {
-    guard value.count == 8 else {
-      throw corruption("an id's row number has \(value.count) bytes instead of 8")
-    }
-    return value.loadUnaligned(as: UInt64.self)
+  /// The row number that the value of an Int64 id is: 8 bytes of an ``IDPage``.
+  func rowNumber(_ value: UnsafeRawBufferPointer) -> UInt64 {
+    value.loadUnaligned(as: UInt64.self)
   }
 
   /// Appends the ids of rows `rows` to `column`, reading the keys from `keys`.
@@ -191,8 +187,6 @@ extension TableStorage {
     let value =
       existing.map { IDEntries(value: $0).appending(row: row, bytes: key.bytes) }
       ?? IDEntries.encode(row: row, bytes: key.bytes)
-    try value.withBytes { (value) throws(EmbeddingError) in
-      try transaction.put(treeKey, value, in: ids)
-    }
+    try setEntries(value, under: treeKey, in: transaction)
   }
 }

@@ -124,7 +124,7 @@ struct TableCheck {
     }
     switch storage.idType {
     case .int64:
-      let found = try storage.rowNumber(value)
+      let found = storage.rowNumber(value)
       return found == row ? nil : "has a key that leads to row \(found)"
     case .bytes:
       let entries = IDEntries(value: value).filter { $0.row == row }
@@ -203,7 +203,7 @@ struct TableCheck {
       let key = page.key(index)
       if key > pageKey || lastKey.map({ key <= $0 }) ?? false {
         note(.strayID, "id \(id(key)) stands where it is not looked for", &report)
-      } else if page.row(index).loadUnaligned(as: UInt64.self) >= record.rowCount {
+      } else if storage.rowNumber(page.row(index)) >= record.rowCount {
         note(.strayID, "id \(id(key)) leads to no row", &report)
       }
       lastKey = key

@@ -38,7 +38,7 @@ final class RowsByID {
       switch storage.idType {
       case .int64:
         ids.append(IDKeys.id(key))
-        rows.append((key, try storage.rowNumber(value)))
+        rows.append((key, storage.rowNumber(value)))
       case .bytes:
         let entries = IDEntries(value: value).sorted {
           $0.bytes.lexicographicallyPrecedes($1.bytes)

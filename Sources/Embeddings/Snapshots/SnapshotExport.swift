@@ -46,7 +46,7 @@ struct SnapshotExport {
     try storage.forEachID(in: table.view.transaction) { (key, value) throws(EmbeddingError) in
       switch storage.idType {
       case .int64:
-        try add(key, try storage.rowNumber(value))
+        try add(key, storage.rowNumber(value))
       case .bytes:
         // Nearly always one; of more, the order is that of their bytes.
         let entries = Array(IDEntries(value: value))

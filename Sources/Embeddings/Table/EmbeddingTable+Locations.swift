@@ -87,7 +87,7 @@ extension TableStorage {
         next = key
         return false
       }
-      found.append((RowKey.hash(TableStorage.key(int64TreeKey: key)), try rowNumber(value)))
+      found.append((RowKey.hash(TableStorage.key(int64TreeKey: key)), rowNumber(value)))
       return true
     }
     for i in found.indices {

@@ -70,7 +70,7 @@ struct SectionExport {
     }
     var written: UInt64 = 0
     try storage.forEachID(in: view.transaction) { (key, value) throws(EmbeddingError) in
-      let row = try storage.rowNumber(value)
+      let row = storage.rowNumber(value)
       guard row < count else {
         throw storage.corruption("an id has row \(row), of \(count)")
       }
