@@ -21,48 +21,65 @@ import Testing
     #expect(runs.load(ordering: .relaxed) == 1)
   }
 
-  @Test func workBehindStaysAwayWhileAllProcessorsAreWanted() throws {
-    let asked = Counter()
-    // Once to see whether they are, and then until they are not.
-    let pace = Pace(processorCount: 4) { asked.next() < 5 ? 4 : 3 }
-    pace.begin()
-    pace.giveWay()
-    #expect(asked.value == 5)
-    // But not while somebody waits for it.
-    try pace.hurried { () throws(EmbeddingError) in pace.giveWay() }
-    #expect(asked.value == 5)
-  }
-
-  @Test func workBehindGoesOnWhereAProcessorIsLeft() {
-    let asked = Counter()
-    let pace = Pace(processorCount: 4) {
-      _ = asked.next()
-      return 3
+  @Test(arguments: [(wanted: 4, share: 0.1), (wanted: 3, share: 1)])
+  func workBehindTakesATenthOfTheTimeWhereAllProcessorsAreWanted(wanted: Int, share: Double) {
+    let clock = TestClock()
+    let pace = Pace(processorCount: 4, clock: clock.clock) { wanted }
+    // A second of work, in pieces of different length.
+    var worked: UInt64 = 0
+    for i in 0..<10_000 {
+      let piece = UInt64(50_000 + i % 2 * 100_000)
+      clock.pass(piece)
+      worked += piece
+      pace.giveWay()
     }
-    pace.begin()
-    pace.giveWay()
-    #expect(asked.value == 1)
+    #expect(abs(Double(worked) / Double(clock.now) - share) < 0.005)
   }
 
-  @Test func workBehindIsNotKeptAwayForEver() {
-    let pace = Pace(processorCount: 1) { 1 }
-    pace.begin()
-    for _ in 0..<3 { pace.giveWay() }
+  @Test func workBehindDoesNotSleepWhileSomebodyWaitsForIt() throws {
+    let clock = TestClock()
+    let pace = Pace(processorCount: 4, clock: clock.clock) { 4 }
+    clock.pass(1_000_000)
+    try pace.hurried { () throws(EmbeddingError) in pace.giveWay() }
+    #expect(clock.now == 1_000_000)
+    // And not for long at once, however long a piece of the work took.
+    clock.pass(1_000_000_000)
+    pace.giveWay()
+    #expect(clock.now <= 1_006_000_000)
+  }
+
+  @Test func workBehindRemembersForAWhileThatAllProcessorsWereWanted() {
+    let clock = TestClock()
+    let wanted = Counter()
+    let pace = Pace(processorCount: 4, clock: clock.clock) { wanted.next() == 1 ? 4 : 0 }
+    func sleeps() -> Bool {
+      clock.pass(1_000_000)
+      let before = clock.now
+      pace.giveWay()
+      return clock.now > before
+    }
+    #expect(sleeps())
+    #expect(sleeps())
+    clock.pass(200_000_000)
+    // The span in which they were wanted is the last but one by the second of these.
+    _ = sleeps()
+    clock.pass(200_000_000)
+    #expect(!sleeps())
   }
 
   @Test func aSecondThreadWaitsForAProcessorOfItsOwn() throws {
+    let clock = TestClock()
     let asked = Counter()
     let isOver: () -> Bool = { asked.next() == 3 }
-    Pace(processorCount: 4) { 2 }.awaitSecondProcessor(unless: isOver)
+    Pace(processorCount: 4, clock: clock.clock) { 2 }.awaitSecondProcessor(unless: isOver)
     #expect(asked.value == 0)
-    let pace = Pace(processorCount: 4) { 3 }
-    try pace.hurried { () throws(EmbeddingError) in pace.awaitSecondProcessor(unless: isOver) }
-    #expect(asked.value == 0)
-    pace.awaitSecondProcessor(unless: isOver)
-    #expect(asked.value == 3)
-    // Where none is left, both give way.
-    Pace(processorCount: 4) { 4 }.awaitSecondProcessor(unless: isOver)
-    #expect(asked.value == 3)
+    for wanted in 3...4 {
+      let pace = Pace(processorCount: 4, clock: clock.clock) { wanted }
+      try pace.hurried { () throws(EmbeddingError) in pace.awaitSecondProcessor(unless: isOver) }
+      #expect(asked.value == 0)
+      pace.awaitSecondProcessor(unless: isOver)
+      #expect(asked.takeValue() == 3)
+    }
   }
 
   @Test func whatIsHandedOverIsTakenInItsOrder() {
@@ -81,5 +98,15 @@ import Testing
     private let count = Atomic<Int>(0)
     var value: Int { count.load(ordering: .relaxed) }
     func next() -> Int { count.add(1, ordering: .relaxed).newValue }
+    /// The count, which begins anew.
+    func takeValue() -> Int { count.exchange(0, ordering: .relaxed) }
+  }
+
+  /// A clock whose time passes by being told, and by sleeping.
+  private final class TestClock: Sendable {
+    private let nanoseconds = Atomic<UInt64>(0)
+    var now: UInt64 { nanoseconds.load(ordering: .relaxed) }
+    func pass(_ time: UInt64) { nanoseconds.add(time, ordering: .relaxed) }
+    var clock: Pace.Clock { .init(now: { self.now }, sleep: { self.pass($0) }) }
   }
 }

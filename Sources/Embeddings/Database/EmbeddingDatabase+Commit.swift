@@ -224,7 +224,6 @@ extension EmbeddingDatabase {
     let started = runInBackground { [self] in
       var next: CommitQueue.Request? = request
       while let request = next {
-        pace.begin()
         // The failure is kept for whoever commits or waits next.
         try? write(request, at: pace, hasGate: false, isTold: false)
         next = commits.withLock { $0.begin() }
