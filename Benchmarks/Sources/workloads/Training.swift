@@ -51,7 +51,11 @@ struct Training {
     let memoryBefore = ResidentMemory.now().anonymous
     let database = try EmbeddingDatabase(
       at: path, options: .init(cacheBudget: budget, scratchLimit: options.scratch))
-    if !options.cold { try writeOnce(min(2 * distinctBytes, 4 << 30), to: database) }
+    if !options.cold {
+      try writeOnce(min(2 * distinctBytes, 4 << 30), to: database)
+      // For what the cache does not hold: the scratch file's pages and lists of commits.
+      touchMemory(min(2 * distinctBytes, 4 << 30))
+    }
 
     let table = try database.table(
       "rows", Self.configuration(dimension: options.dimension, kind: kind))
