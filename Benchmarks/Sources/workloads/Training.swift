@@ -53,8 +53,9 @@ struct Training {
       at: path, options: .init(cacheBudget: budget, scratchLimit: options.scratch))
     if !options.cold {
       try writeOnce(min(2 * distinctBytes, 4 << 30), to: database)
-      // For what the cache does not hold: the scratch file's pages and lists of commits.
+      // What the cache does not hold, the scratch file and the lists of commits, as the rivals do.
       touchMemory(min(2 * distinctBytes, 4 << 30))
+      touchDisk(min(2 * distinctBytes, 4 << 30), in: options.path)
     }
 
     let table = try database.table(
