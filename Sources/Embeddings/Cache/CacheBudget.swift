@@ -74,6 +74,16 @@ final class CacheBudget: Sendable {
       limit: commitLimit, pool: regions, scratch: scratch, scratchLimit: scratchLimit / 8)
   }
 
+  /// The bytes that the scratch file may take where nothing else was said: for a budget of a tenth of
+  /// what is trained, room for all of it, with lists and copies; but no more than the system leaves
+  /// in memory. Linux begins to write pages out where a tenth of it has changed, and makes those wait
+  /// who change more than a fifth.
+  static func defaultScratchLimit(
+    budget: Int, machineBytes: Int? = SystemMemory.machineBytes
+  ) -> Int {
+    min(min(budget, .max / 16) * 16, machineBytes.map { $0 / 8 } ?? .max)
+  }
+
   /// Bytes in use for cached rows.
   var usedBytes: Int { used.load(ordering: .relaxed) }
 

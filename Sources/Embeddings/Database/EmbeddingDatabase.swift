@@ -35,9 +35,12 @@ public final class EmbeddingDatabase: Sendable {
     /// with the process. Its pages are mapped, and the system's to take back.
     ///
     /// It helps where training changes more between two commits than the budget holds, and most where
-    /// all of that finds room; lists and copies of commits take three sixteenths of it. Nil, the
-    /// default, stands for four times `cacheBudget`. With 0 there is none: the database then commits by
-    /// itself more often, and so it does where the disk has little room left.
+    /// all of that finds room; lists and copies of commits take three sixteenths of it. It takes what
+    /// it needs, and leaves as much room on the disk. Nil, the default, stands for sixteen times
+    /// `cacheBudget`, but an eighth of the machine's memory at most: where more of its memory is pages
+    /// that have changed, a system writes them out, and holds up who changes more. With 0 there is
+    /// none: the database then commits by itself more often, and so it does where the disk has little
+    /// room left.
     public var scratchLimit: Int?
     /// What a commit promises; see ``Durability``.
     public var durability: Durability
@@ -138,7 +141,7 @@ public final class EmbeddingDatabase: Sendable {
     let bytes = max(options.cacheBudget, 128 << 10)
     budget = CacheBudget(
       bytes: bytes, isReadOnly: options.isReadOnly, scratchDirectory: path,
-      scratchLimit: options.scratchLimit ?? min(bytes, .max / 4) * 4)
+      scratchLimit: options.scratchLimit ?? CacheBudget.defaultScratchLimit(budget: bytes))
   }
 
   private static func openMeta(

@@ -6,11 +6,17 @@
   import Darwin
 #endif
 
-/// Memory for large arrays that are read in random order: with pages of 4 KiB nearly every read would
-/// miss the processor's table of addresses.
+/// The machine's memory, and how to take some for large arrays that are read in random order: with
+/// pages of 4 KiB nearly every read would miss the processor's table of addresses.
 package enum SystemMemory {
   /// Bytes of a huge page.
   package static let hugePage = 2 << 20
+
+  /// The machine's memory; nil where the system does not tell.
+  package static var machineBytes: Int? {
+    let (pages, page) = (sysconf(Int32(_SC_PHYS_PAGES)), sysconf(Int32(_SC_PAGESIZE)))
+    return pages > 0 && page > 0 ? pages * page : nil
+  }
 
   /// Takes memory, whose contents are undefined.
   ///

@@ -17,6 +17,16 @@ import Testing
     var order: [Int64] = []
   }
 
+  @Test func theScratchFileMayTakeAShareOfTheMachinesMemoryUnlessItIsSet() {
+    func limit(_ budget: Int, _ machineBytes: Int?) -> Int {
+      CacheBudget.defaultScratchLimit(budget: budget, machineBytes: machineBytes)
+    }
+    #expect(limit(100, 1 << 40) == 1600)
+    #expect(limit(1 << 30, 64 << 30) == 8 << 30)
+    #expect(limit(1 << 30, nil) == 16 << 30)
+    #expect(limit(.max, nil) > .max / 2)
+  }
+
   /// Trains 60 batches of ids, most of which come once, and compares all rows with the reference.
   private func train(scratchLimit: Int, before: (String) throws -> Void = { _ in }) throws
     -> Outcome
