@@ -21,8 +21,8 @@ import Testing
     #expect(runs.load(ordering: .relaxed) == 1)
   }
 
-  @Test(arguments: [(wanted: 4, share: 0.1), (wanted: 3, share: 1)])
-  func workBehindTakesATenthOfTheTimeWhereAllProcessorsAreWanted(wanted: Int, share: Double) {
+  @Test(arguments: [(wanted: 4, share: 0.1), (wanted: 3, share: 0.25), (wanted: 2, share: 1)])
+  func workBehindTakesAShareOfTheTimeWhereProcessorsAreWanted(wanted: Int, share: Double) {
     let clock = TestClock()
     let pace = Pace(processorCount: 4, clock: clock.clock) { wanted }
     // A second of work, in pieces of different length.

@@ -15,7 +15,9 @@ import Synchronization
 /// share the other one. So where others have of late wanted all processors at once, who works behind
 /// sleeps nine times as long as it works, a tenth of a millisecond of each at a time: those moments in
 /// which a processor seems to be free are the ends of others' batches, and who takes more of them
-/// makes the next batch wait. Nothing gives way while somebody waits for the work.
+/// makes the next batch wait. Where one processor is left, who works behind sleeps three times as long:
+/// that one often shares its core, and always the memory, with those that are wanted. Nothing gives
+/// way while somebody waits for the work.
 package final class Pace: Sendable {
   /// What time it is, in nanoseconds, and how to let some of it pass.
   package struct Clock: Sendable {
@@ -37,8 +39,8 @@ package final class Pace: Sendable {
       }, sleep: { usleep(UInt32($0 / 1000)) })
   }
 
-  /// Nanoseconds of sleep for one of work, where others want all processors.
-  private static let sleepForWork: UInt64 = 9
+  /// Nanoseconds of sleep for one of work, where others leave no processor, and where they leave one.
+  private static let sleepForWork: [UInt64] = [9, 3]
   /// Nanoseconds of work between two sleeps.
   private static let interval: UInt64 = 100_000
   /// The most nanoseconds of sleep at once; who begins to wait for the work may wait that long.
@@ -75,11 +77,12 @@ package final class Pace: Sendable {
     let now = clock.now()
     let worked = now - min(now, rested.load(ordering: .relaxed))
     guard worked >= Self.interval else { return }
-    let isInTheWay = processorsLeft(at: now) <= 0
-    if isInTheWay {
-      clock.sleep(min(worked, Self.longestSleep / Self.sleepForWork) * Self.sleepForWork)
+    let left = max(0, processorsLeft(at: now))
+    guard left < Self.sleepForWork.count else {
+      return rested.store(now, ordering: .relaxed)
     }
-    rested.store(isInTheWay ? clock.now() : now, ordering: .relaxed)
+    clock.sleep(min(worked * Self.sleepForWork[left], Self.longestSleep))
+    rested.store(clock.now(), ordering: .relaxed)
   }
 
   /// For a thread that helps the one at work: waits while others leave one processor at most, nobody
