@@ -36,6 +36,14 @@ import Testing
     #expect(abs(Double(worked) / Double(clock.now) - share) < 0.005)
   }
 
+  @Test func workBehindDoesNotSleepWhereNothingIsWanted() {
+    let clock = TestClock()
+    let pace = Pace(processorCount: 1, clock: clock.clock) { 0 }
+    clock.pass(1_000_000)
+    pace.giveWay()
+    #expect(clock.now == 1_000_000)
+  }
+
   @Test func workBehindDoesNotSleepWhileSomebodyWaitsForIt() throws {
     let clock = TestClock()
     let pace = Pace(processorCount: 4, clock: clock.clock) { 4 }

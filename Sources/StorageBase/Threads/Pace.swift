@@ -70,15 +70,16 @@ package final class Pace: Sendable {
     self.wanted = wanted
   }
 
-  /// Leaves the processor to others for a while if they want them all, and if that was not done just
-  /// now. To be called every 10 to 100 microseconds of the work.
+  /// Leaves the processor to others for a while if they leave one at most, and if that was not done
+  /// just now. To be called every 10 to 100 microseconds of the work.
   package func giveWay() {
     guard !isHurried else { return }
     let now = clock.now()
     let worked = now - min(now, rested.load(ordering: .relaxed))
     guard worked >= Self.interval else { return }
-    let left = max(0, processorsLeft(at: now))
-    guard left < Self.sleepForWork.count else {
+    let wanted = mostWanted(at: now)
+    let left = max(0, processorCount - wanted)
+    guard wanted > 0 && left < Self.sleepForWork.count else {
       return rested.store(now, ordering: .relaxed)
     }
     clock.sleep(min(worked * Self.sleepForWork[left], Self.longestSleep))
@@ -88,22 +89,21 @@ package final class Pace: Sendable {
   /// For a thread that helps the one at work: waits while others leave one processor at most, nobody
   /// waits for the work, and `isOver` is false.
   package func awaitSecondProcessor(unless isOver: () -> Bool) {
-    while !isHurried && processorsLeft(at: clock.now()) <= 1 && !isOver() {
+    while !isHurried && mostWanted(at: clock.now()) >= processorCount - 1 && !isOver() {
       clock.sleep(Self.interval * 5)
     }
   }
 
-  /// How many processors others have not wanted of late.
-  private func processorsLeft(at time: UInt64) -> Int {
+  /// How many processors others have wanted at once of late.
+  private func mostWanted(at time: UInt64) -> Int {
     let wanted = wanted()
-    return processorCount
-      - lately.withLock { lately in
-        if time >= lately.end {
-          lately = (now: 0, before: lately.now, end: time + Self.memory)
-        }
-        lately.now = max(lately.now, wanted)
-        return max(lately.now, lately.before)
+    return lately.withLock { lately in
+      if time >= lately.end {
+        lately = (now: 0, before: lately.now, end: time + Self.memory)
       }
+      lately.now = max(lately.now, wanted)
+      return max(lately.now, lately.before)
+    }
   }
 
   /// Whether somebody waits for the work.
