@@ -52,10 +52,11 @@ struct Training {
     let database = try EmbeddingDatabase(
       at: path, options: .init(cacheBudget: budget, scratchLimit: options.scratch))
     if !options.cold {
-      try writeOnce(min(2 * distinctBytes, 4 << 30), to: database)
-      // What the cache does not hold, the scratch file and the lists of commits, as the rivals do.
-      touchMemory(min(2 * distinctBytes, 4 << 30))
-      touchDisk(min(2 * distinctBytes, 4 << 30), in: options.path)
+      let bytes = min(2 * distinctBytes, 4 << 30)
+      try writeOnce(bytes, to: database)
+      // For what the cache does not hold: the scratch file, the lists of commits.
+      touchMemory(bytes)
+      touchDisk(bytes, in: options.path)
     }
 
     let table = try database.table(

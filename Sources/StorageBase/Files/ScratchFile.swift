@@ -122,21 +122,22 @@ package final class ScratchFile: Sendable {
   /// Writes the next region, so that its pages are there: to have each made by the first touch of it
   /// takes six times as long.
   private func fill(_ state: State) -> Bool {
-    var written = 0
-    while written < regionBytes {
-      let count = pwrite(
-        state.descriptor, Self.zeros, min(Self.zeroCount, regionBytes - written),
-        off_t(state.end + written))
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return false }
-      written += count
+    let file = OpenFile(descriptor: state.descriptor, name: "the scratch file", closes: false)
+    do throws(EmbeddingError) {
+      for start in stride(from: 0, to: regionBytes, by: Self.zeros.count) {
+        try Self.zeros.withUnsafeBufferPointer { (zeros) throws(EmbeddingError) in
+          let bytes = UnsafeBufferPointer(rebasing: zeros.prefix(regionBytes - start))
+          try file.write(UnsafeRawBufferPointer(bytes), at: state.end + start)
+        }
+      }
+      return true
+    } catch {
+      return false
     }
-    return true
   }
 
-  /// Bytes that are written at once, few enough to stay in the processor's cache.
-  private static let zeroCount = 256 << 10
-  private static let zeros = [UInt8](repeating: 0, count: zeroCount)
+  /// What is written at once, little enough to stay in the processor's cache.
+  private static let zeros = [UInt8](repeating: 0, count: 256 << 10)
 
   /// Whether the disk will have as much room left as the file then takes.
   private func leavesRoom(_ state: State) -> Bool {

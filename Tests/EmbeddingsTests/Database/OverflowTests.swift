@@ -90,12 +90,14 @@ import Testing
     #expect(outcome.mostOverflow == 0 && outcome.commits > 2)
   }
 
-  @Test func whereTheDiskFillsUpRowsAreCommittedInstead() throws {
+  @Test(arguments: [3, 4])
+  func whereTheDiskFillsUpRowsAreCommittedInstead(failingCall: Int) throws {
     let unharmed = try train(scratchLimit: 4 << 20)
-    // Regions of 256 KiB: the disk has room for two, and then for no more.
-    let plan = FaultPlan(failingCall: 2, errno: ENOSPC, persists: true)
+    // Regions of 256 KiB, of which each gets its room and is then written: the disk has room for two,
+    // of which the second may not be written, and then for no more.
+    let plan = FaultPlan(failingCall: failingCall, errno: ENOSPC, persists: true)
     let outcome = try FileFaults.run(plan) { try train(scratchLimit: 4 << 20) }
-    #expect(plan.calls > 2)
+    #expect(plan.calls > failingCall)
     #expect(outcome.mostOverflow > 0 && outcome.mostOverflow <= 512 << 10)
     #expect(outcome.commits > unharmed.commits)
     #expect(Set(outcome.order) == Set(unharmed.order))
