@@ -33,6 +33,11 @@ final class RowCache: Sendable {
       }
     }
 
+    /// The index as it stands, whose memory may only be asked for ahead; nil where somebody else has
+    /// the shard.
+    @inline(__always)
+    var indexToPrefetch: RowIndex? { lock.withLockIfAvailable { _ in rows.pointee.index } }
+
     /// Lends the shard to `body`; without `waiting` returns false where somebody else has it.
     @inline(__always)
     func withRows(waiting: Bool, _ body: (inout RowShard) -> Void) -> Bool {

@@ -11,11 +11,14 @@ extension RowShard {
   /// - Parameters:
   ///   - prefetchedFloats: the floats of each row that `body` will read.
   ///   - likely: where the rows very likely are, by batch position; nil to look for them in the index.
+  ///   - next: the index of the shard whose part of the batch follows, and the end of that part: its
+  ///     memory is asked for as well.
   ///   - prepare: called with a batch position some rows before `body` is, unless its id is not here.
   @inline(__always)
   mutating func forEachSlot(
     in range: Range<Int>, of ids: UnsafeIDs, _ scratch: BatchScratch, prefetchedFloats: Int,
-    likely: UnsafePointer<FoundSlot>? = nil, bodyInserts: Bool, prepare: (_ position: Int) -> Void,
+    likely: UnsafePointer<FoundSlot>? = nil, next: (index: RowIndex, end: Int)? = nil,
+    bodyInserts: Bool, prepare: (_ position: Int) -> Void,
     _ body: (_ rows: inout RowShard, _ position: Int, _ key: RowKey, _ slot: Int) -> Void
   ) {
     let ahead = Self.ahead
@@ -36,7 +39,11 @@ extension RowShard {
       while k < end {
         let hash = hashes[k]
         var slot = candidates[k & (ahead &- 1)]
-        if likely == nil, k &+ 2 &* ahead < end { index.prefetch(hashes[k &+ 2 &* ahead]) }
+        if likely == nil, k &+ 2 &* ahead < end {
+          index.prefetch(hashes[k &+ 2 &* ahead])
+        } else if let next, k &+ 2 &* ahead < next.end {
+          next.index.prefetch(hashes[k &+ 2 &* ahead])
+        }
         if k &+ ahead < end {
           let slot = near(k &+ ahead, hashes, order, likely, prefetchedFloats)
           candidates[k & (ahead &- 1)] = slot

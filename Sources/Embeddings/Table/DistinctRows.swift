@@ -57,6 +57,8 @@ struct DistinctRows: ~Copyable {
             batchGradients.map { $0 + i &* dimension } ?? UnsafePointer(rows[count])
           slots[count] = Int32(truncatingIfNeeded: slot)
           occurrences[count] = 1
+          // Unsafe: asked for, not read. The headers are what comes next.
+          ck_prefetch_for_writing(shard.header(slot))
           count &+= 1
           break
         }

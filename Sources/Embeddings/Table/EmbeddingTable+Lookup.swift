@@ -63,9 +63,10 @@ extension EmbeddingTable {
     var hasRoom = true
     let (misses, slots, counts) = (scratch.misses, scratch.slots, cache.counts)
     forEachShard(scratch) { rows, range in
+      let next = indexToPrefetch(after: rows.number, scratch)
       PendingCopies.with(dimension: dimension) { copies in
         rows.forEachSlot(
-          in: range, of: ids, scratch, prefetchedFloats: dimension,
+          in: range, of: ids, scratch, prefetchedFloats: dimension, next: next,
           bodyInserts: mode == .training,
           prepare: { prefetch(output + $0 &* dimension, floatCount: dimension) }
         ) { rows, i, key, slot in
@@ -98,6 +99,15 @@ extension EmbeddingTable {
       }
     }
     return hasRoom
+  }
+
+  /// The index that a batch looks into after that of shard `number`, and the end of its part there.
+  @inline(__always)
+  private func indexToPrefetch(
+    after number: Int, _ scratch: BatchScratch
+  ) -> (index: RowIndex, end: Int)? {
+    guard number + 1 < cache.shards.count else { return nil }
+    return cache.shards[number + 1].indexToPrefetch.map { ($0, scratch.starts[number + 2]) }
   }
 
   /// Reads an id without a row: its initial vector, or later, with the others, a shared row.

@@ -232,10 +232,6 @@ extension RowShard {
   fileprivate mutating func keep(_ distinct: borrowing DistinctRows) -> Int {
     // Rows that will be copied are asked for ahead.
     for position in 0..<distinct.count {
-      // Unsafe: asked for, not read.
-      if position + 12 < distinct.count {
-        ck_prefetch_for_writing(header(Int(distinct.slots[position + 12])))
-      }
       let slot = Int(distinct.slots[position])
       if isFixed(slot) { prefetchRow(slot, floatCount: layout.rowFloats) }
     }
