@@ -101,13 +101,16 @@ extension EmbeddingTable {
     return hasRoom
   }
 
-  /// The index that a batch looks into after that of shard `number`, and the end of its part there.
+  /// The index that a batch looks into after that of shard `number`, and the end of its part there;
+  /// nil where it has none, or another thread has the shard.
   @inline(__always)
   private func indexToPrefetch(
     after number: Int, _ scratch: BatchScratch
   ) -> (index: RowIndex, end: Int)? {
     guard number + 1 < cache.shards.count else { return nil }
-    return cache.shards[number + 1].indexToPrefetch.map { ($0, scratch.starts[number + 2]) }
+    let (start, end) = (scratch.starts[number + 1], scratch.starts[number + 2])
+    guard start < end else { return nil }
+    return cache.shards[number + 1].indexToPrefetch.map { ($0, end) }
   }
 
   /// Reads an id without a row: its initial vector, or later, with the others, a shared row.
