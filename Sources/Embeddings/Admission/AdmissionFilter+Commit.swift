@@ -40,6 +40,12 @@ extension AdmissionFilter {
     runningLayers = 0
   }
 
+  /// Gives the commit up for the one that waits, which takes over what it had to write.
+  func giveUpCommit() {
+    for i in 0..<FilterStripe.count { stripe(i).pointee.abandonCommit(isWaiting: true) }
+    runningLayers = 0
+  }
+
   /// Whether the commit under way has something to write of the filter.
   var hasRunning: Bool {
     if !isExact && runningLayers > committedLayers { return true }
@@ -55,17 +61,5 @@ extension AdmissionFilter {
       }
     }
     return digest
-  }
-
-  /// Bytes of the changes in some stripes that no commit has written. Under their locks.
-  func journalBytes(ofStripes stripes: Range<Int> = 0..<FilterStripe.count) -> Int {
-    var entries = 0
-    for i in stripes {
-      let stripe = stripe(i)
-      entries +=
-        stripe.pointee.journal.capacity + stripe.pointee.waiting.capacity
-        + stripe.pointee.running.capacity
-    }
-    return entries * JournalEntry.stride
   }
 }

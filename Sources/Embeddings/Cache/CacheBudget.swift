@@ -104,6 +104,12 @@ final class CacheBudget: Sendable {
     return min(load, max((all - lists) / roomForLists, lists / Double(listFileLimit)))
   }
 
+  /// Whether there is room for `bytes` of lists, in memory or in the scratch file.
+  func hasRoomForLists(_ bytes: Int) -> Bool {
+    if let scratch, !scratch.isExhausted, bytes <= listFileLimit { return true }
+    return Double(bytes) <= roomForLists
+  }
+
   /// A file for lists that are more than their share of memory, and where it is mapped; nil where they
   /// are not, or it has no room.
   func takeListFile(_ bytes: Int) -> (ScratchFile, UnsafeMutableRawPointer)? {

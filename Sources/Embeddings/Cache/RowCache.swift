@@ -104,6 +104,32 @@ final class RowCache: Sendable {
     for shard in shards { shard.withRows { $0.unfix() } }
   }
 
+  /// How many rows of the commit under way have not changed since they were fixed, and how many wait.
+  var rowsToCommit: (unchanged: Int, waiting: Int) {
+    shards.reduce(into: (0, 0)) { counts, shard in
+      let (unchanged, waiting) = shard.withRows { ($0.unchangedRunningCount, $0.waitingCount) }
+      counts = (counts.0 + unchanged, counts.1 + waiting)
+    }
+  }
+
+  /// Gives the commit under way up for the one that waits, which takes over its rows: a few under each
+  /// lock, beside batches at work. Nothing may be fixed meanwhile.
+  func giveUpCommit() {
+    for shard in shards {
+      var done = 0
+      var count = 0
+      repeat {
+        shard.withRows { rows in
+          count = rows.runningCount
+          let next = min(done + 128, count)
+          rows.joinRunning(done..<next)
+          done = next
+          if done == count { rows.endCommit() }
+        }
+      } while done < count
+    }
+  }
+
   /// Calls `body` with a row's hash, counts and floats as the commit under way writes them, from any
   /// thread.
   ///

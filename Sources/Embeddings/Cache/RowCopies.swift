@@ -59,12 +59,20 @@ struct RowCopies: ~Copyable {
     copies.append(Copy(slot: slot, isDeleted: isDeleted, counts: counts))
   }
 
-  private mutating func number(_ slot: Int) -> Int {
+  /// The number of the copy of the row that was in `slot`, or -1.
+  private mutating func find(_ slot: Int) -> Int {
     if indexedCount < copies.count { indexRest() }
-    let number = index.find(mix64(UInt64(slot))) { copies[$0].slot == slot }
+    return index.find(mix64(UInt64(slot))) { copies[$0].slot == slot }
+  }
+
+  private mutating func number(_ slot: Int) -> Int {
+    let number = find(slot)
     precondition(number >= 0, "a row that changed was not copied")
     return number
   }
+
+  /// Whether the row in `slot` was copied.
+  mutating func contains(_ slot: Int) -> Bool { !isEmpty && find(slot) >= 0 }
 
   private mutating func indexRest() {
     if RowIndex.capacity(index.bucketCount) < copies.count {

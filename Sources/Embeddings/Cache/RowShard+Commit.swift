@@ -193,6 +193,37 @@ extension RowShard {
     runningCopies.removeAll()
   }
 
+  /// The number of rows that wait for a commit.
+  var waitingCount: Int { waiting.slots.count }
+
+  /// How many rows of the commit under way have not changed since they were fixed.
+  var unchangedRunningCount: Int {
+    heldCount - dirty.slots.count - (waiting.slots.count - waitingCopies.count)
+  }
+
+  /// Has the commit that waits take over some rows of the one under way, which is given up. What waits
+  /// was fixed later: of rows that it has, its state counts.
+  mutating func joinRunning(_ range: Range<Int>) {
+    for k in range {
+      // Unsafe: asked for, not read.
+      if k + 16 < running.slots.count { ck_prefetch(header(Int(running.slots[k + 16]))) }
+      let slot = Int(running.slots[k])
+      let flags = header(slot).pointee.flags
+      if flags.contains(running.flag) {
+        header(slot).pointee.flags.remove(running.flag)
+        header(slot).pointee.flags.insert(waiting.flag)
+      } else if flags.contains(waiting.flag) || waitingCopies.contains(slot) {
+        continue
+      } else {
+        // It has changed only since both were fixed.
+        let state = runningCopies.state(slot)
+        waitingCopies.add(
+          slot, isDeleted: state.isDeleted, state.counts, floats: runningCopies.floats(slot))
+      }
+      waiting.slots.append(UInt32(slot))
+    }
+  }
+
   private mutating func makeDirty(_ rows: DirtyRows) {
     for (k, slot) in rows.slots.enumerated() {
       // Unsafe: asked for, not read.

@@ -33,15 +33,19 @@ struct BlockEdits: ~Copyable {
 
   /// Writes all changes, and returns by how much they change the sum of frequencies of the rows
   /// that stay (modulo 2^64).
+  ///
+  /// - Parameter isOver: whether the commit is to be given up, by how many rows are written.
   mutating func write(
-    oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
+    oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction,
+    givingUp isOver: (_ rowsWritten: Int) -> Bool
   ) throws(EmbeddingError) -> UInt64 {
     var buffer = BlockBuffer(layout: storage.layout)
     let hasMoves = !moves.isEmpty
     if hasMoves { try enterIDs(ids.count, in: transaction) }
     let change =
       !hasMoves
-      ? try writeInBatches(oldCount: oldCount, newCount: newCount, in: transaction)
+      ? try writeInBatches(
+        oldCount: oldCount, newCount: newCount, in: transaction, givingUp: isOver)
       : try writeWithMoves(oldCount: oldCount, newCount: newCount, &buffer, in: transaction)
     try shrink(from: oldCount, to: newCount, &buffer, in: transaction)
     return change
@@ -54,7 +58,8 @@ struct BlockEdits: ~Copyable {
   /// it writes pages ahead of the commit, which takes the time of some batches, the others go on. As
   /// many ids go with each batch as are its share, whatever the threads do.
   private mutating func writeInBatches(
-    oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction
+    oldCount: UInt64, newCount: UInt64, in transaction: borrowing WriteTransaction,
+    givingUp isOver: (_ rowsWritten: Int) -> Bool
   ) throws(EmbeddingError) -> UInt64 {
     let (rows, pace) = (rows, pace)
     let file = storage.pageFile(in: transaction)
@@ -83,6 +88,7 @@ struct BlockEdits: ~Copyable {
         var sequence = 0
         var written = 0
         while true {
+          if isOver(written) { throw TableCommit.givenUp }
           while let batch = try planning.next(in: transaction) {
             if threadCount > 0 { planned.give(batch) } else { layOut(batch) }
           }
@@ -111,7 +117,11 @@ struct BlockEdits: ~Copyable {
           planning.takeBack(batch)
           try enterIDs(ids.count * written / rows.count, in: transaction)
         }
-      } catch { failure = error }
+      } catch {
+        failure = error
+        // Nobody is to lay them out.
+        while planned.takeIfThere() != nil {}
+      }
       planned.close()
     }
     if rows.count < Self.leastForThread {

@@ -10,16 +10,27 @@ struct CommitQueue {
   struct Request {
     let number: UInt64
     let point: CommitPoint
-    let tables: [FixedTable]
+    private(set) var tables: [FixedTable]
     /// Whether eviction policies that are due run with it.
     var isEvicting = false
+    /// Whether a later one may take its place while it is under way: where that is so, which states
+    /// are written depends on time.
+    var yields = false
+
+    /// Takes over the rows of `other`, which was under way, and does not yield in its turn.
+    mutating func takeOver(_ other: Request) {
+      yields = false
+      for i in tables.indices {
+        tables[i].rows += other.tables.first { $0.core === tables[i].core }?.rows ?? 0
+      }
+    }
   }
 
   /// An open table as it was when the state was fixed, beside its rows.
   struct FixedTable {
     let core: TableCore
-    /// The rows that the last commit did not have.
-    let rows: Int
+    /// The rows that the commit before it did not have.
+    fileprivate(set) var rows: Int
     /// What had become of its ids.
     let life: LifeCounts
   }
@@ -63,6 +74,20 @@ struct CommitQueue {
 
   mutating func end(_ request: Request) {
     done = request.number
+    isRunning = false
+    isBeginning = false
+  }
+
+  /// Begins to give up the commit under way for the one that waits; false where a state is being fixed.
+  mutating func beginGivingUp() -> Bool {
+    guard !isFixing else { return false }
+    isBeginning = true
+    return true
+  }
+
+  /// Ends that: the one that waits stands for both.
+  mutating func giveUp(_ request: Request) {
+    waiting?.takeOver(request)
     isRunning = false
     isBeginning = false
   }

@@ -45,7 +45,7 @@ extension EmbeddingDatabase {
       return CommitPoint(step: step)
     }
     if isEvictionDue(at: step) { return try commitWithEvictions(as: point) }
-    try commit(wait: wait, as: point)
+    try commit(wait: wait, yields: !wait, as: point)
   }
 
   /// Makes everything done so far durable as it is, without naming a step: as the state within or
@@ -157,8 +157,10 @@ extension EmbeddingDatabase {
   // MARK: Fixing
 
   /// Fixes the state as it is between two batches, and has it committed.
+  ///
+  /// - Parameter yields: whether a later one may take its place while it is under way.
   private func commit(
-    wait: Bool, as point: (State) throws(EmbeddingError) -> CommitPoint
+    wait: Bool, yields: Bool = false, as point: (State) throws(EmbeddingError) -> CommitPoint
   ) throws(EmbeddingError) {
     var number: UInt64?
     while number == nil {
@@ -167,7 +169,7 @@ extension EmbeddingDatabase {
         try checkOpen()
         let point = try point(state.withLock { $0 })
         guard commits.withLock({ $0.beginFixing() }) else { return nil }
-        return fix(as: point)
+        return fix(as: point, yields: yields)
       }
     }
     guard let number else { return }
@@ -180,7 +182,9 @@ extension EmbeddingDatabase {
 
   /// Fixes the state as `point`, in place of one that waits to be committed. The caller has the gate
   /// to itself, and `beginFixing` has let it.
-  private func fix(as point: CommitPoint, evicting: Bool = false) -> UInt64 {
+  private func fix(
+    as point: CommitPoint, evicting: Bool = false, yields: Bool = false
+  ) -> UInt64 {
     let tables = openTables.withLock { $0.values.sorted { $0.number < $1.number } }
     let fixed = tables.map { $0.fix() }
     state.withLock { state in
@@ -191,7 +195,8 @@ extension EmbeddingDatabase {
     let number = commits.withLock { queue in
       queue.lastNumber += 1
       queue.waiting = CommitQueue.Request(
-        number: queue.lastNumber, point: point, tables: fixed, isEvicting: evicting)
+        number: queue.lastNumber, point: point, tables: fixed, isEvicting: evicting,
+        yields: yields)
       queue.isFixing = false
       return queue.lastNumber
     }

@@ -19,9 +19,14 @@ extension EmbeddingDatabase {
     commits.withLock { $0.isBeginning = false }
     commits.broadcast()
     let plans = request.tables.map { TableCommit($0, at: pace) }
+    var isGivenUp = false
     do throws(EmbeddingError) {
-      try write(plans, as: request.point, hasGate: hasGate, evicting: request.isEvicting)
+      try write(plans, as: request.point, hasGate: hasGate, evicting: request.isEvicting) { left in
+        isGivenUp = shouldGiveUp(request, plans, rowsLeft: left)
+        return isGivenUp
+      }
     } catch {
+      guard !isGivenUp else { return try giveUp(request) }
       try withGate(unless: hasGate) { () throws(EmbeddingError) in
         // What waits was fixed on top of this: without it, it is not a state that ever was.
         // It may be of tables that were opened after this one was fixed.
@@ -35,6 +40,28 @@ extension EmbeddingDatabase {
     commits.withLock { $0.end(request) }
   }
 
+  /// Whether a commit, of which some rows are left to write, costs those who wait for the one behind it
+  /// more time than it saves them. That one has a later state of most of its rows; only those that
+  /// have not changed since would have to be written again.
+  private func shouldGiveUp(
+    _ request: CommitQueue.Request, _ plans: [TableCommit], rowsLeft: Int
+  ) -> Bool {
+    guard request.yields, pace.isHurried, commits.withLock({ $0.waiting != nil }) else {
+      return false
+    }
+    let rows = plans.map(\.table.cache.rowsToCommit)
+    let again = rows.reduce(0) { $0 + $1.unchanged }
+    let together = rows.reduce(again) { $0 + $1.waiting }
+    return rowsLeft > again && budget.hasRoomForLists(together * CommitRows.bytesPerRow)
+  }
+
+  /// Gives the commit under way up for the one that waits, which takes over its rows.
+  private func giveUp(_ request: CommitQueue.Request) throws(EmbeddingError) {
+    try commits.wait { $0.beginGivingUp() ? () : nil }
+    for table in request.tables { table.core.giveUpCommit() }
+    commits.withLock { $0.giveUp(request) }
+  }
+
   private func withGate(
     unless hasGate: Bool, _ body: () throws(EmbeddingError) -> Void
   ) throws(EmbeddingError) {
@@ -42,7 +69,8 @@ extension EmbeddingDatabase {
   }
 
   private func write(
-    _ plans: [TableCommit], as point: CommitPoint, hasGate: Bool, evicting: Bool
+    _ plans: [TableCommit], as point: CommitPoint, hasGate: Bool, evicting: Bool,
+    givingUp isOver: (_ rowsLeft: Int) -> Bool
   ) throws(EmbeddingError) {
     var record = state.withLock { $0.record }
     let due = evicting ? plans.map(\.table).filter { $0.isEvictionDue(at: point.step) } : []
@@ -59,9 +87,13 @@ extension EmbeddingDatabase {
       try checkGeneration(previous, in: transaction)
       var results: [TableCommit.Result] = []
       let stamp = CommitStamp(generation: record.generation, point: point)
+      var rowsLeft = changed.reduce(0) { $0 + $1.rows.count }
       for plan in changed {
         let isDue = due.contains { $0 === plan.table }
-        let result = try plan.write(stamp, evicting: isDue, in: transaction)
+        let result = try plan.write(stamp, evicting: isDue, in: transaction) { written in
+          isOver(rowsLeft - written)
+        }
+        rowsLeft -= plan.rows.count
         let name = plan.table.storage.name
         try Self.put(result.record.encode(), under: TableRecord.key(name), in: meta, transaction)
         if result.eviction != nil {

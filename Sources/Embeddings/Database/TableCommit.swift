@@ -65,11 +65,20 @@ struct TableCommit {
 
   // MARK: Writing
 
+  /// What a commit that is given up throws.
+  static let givenUp = EmbeddingError(.cancelled, "The commit was given up.")
+
   /// Writes the changes, as part of the commit `stamp`, and with `evicting` what the table's policy
   /// does to it.
+  ///
+  /// - Parameter isOver: whether the commit is to be given up, by how many rows are written; asked now
+  ///   and then.
+  /// - Throws: `givenUp`, among others.
   func write(
-    _ stamp: CommitStamp, evicting: Bool, in transaction: borrowing WriteTransaction
+    _ stamp: CommitStamp, evicting: Bool, in transaction: borrowing WriteTransaction,
+    givingUp isOver: (_ rowsWritten: Int) -> Bool
   ) throws(EmbeddingError) -> Result {
+    if isOver(0) { throw Self.givenUp }
     var record = table.state.withLock { $0.record }
     let storage = table.storage
     let oldCount = record.rowCount
@@ -93,7 +102,7 @@ struct TableCommit {
       moves: moves.map { ($0.to, $0.from) },
       ids: try NewIDs(rows, numbers, storage, at: pace, in: transaction), pace: pace)
     let frequencyChange = try edits.write(
-      oldCount: oldCount, newCount: count, in: transaction)
+      oldCount: oldCount, newCount: count, in: transaction, givingUp: isOver)
     record.totalFrequency = record.totalFrequency &+ frequencyChange &- lost
     record.life = life
     try table.admission?.loadedFilter?.write(

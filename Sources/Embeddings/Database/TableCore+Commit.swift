@@ -30,4 +30,11 @@ extension TableCore {
     cache.beginCommit()
     admission?.loadedFilter?.beginCommit()
   }
+
+  /// Gives the commit under way up for the one that waits, beside batches at work.
+  func giveUpCommit() {
+    rowsUnderWay.store(0, ordering: .relaxed)
+    cache.giveUpCommit()
+    admission?.loadedFilter?.giveUpCommit()
+  }
 }

@@ -28,7 +28,10 @@ import Testing
     var used = 0
     func end() throws {
       guard let state = running else { return }
-      if generator.oneIn(5) {
+      if waiting != nil, generator.oneIn(2) {
+        store.commitInVain(filter, generation: generation + 1)
+        filter.giveUpCommit()
+      } else if generator.oneIn(5) {
         store.commitInVain(filter, generation: generation + 1)
         filter.abandonCommit()
       } else {
