@@ -4,7 +4,8 @@ import StorageBase
 ///
 /// At most one commit is under way, and at most one more waits: its state is fixed already, and it is
 /// written when the other is done. Whoever asks for a third takes the place of the one that waits;
-/// what that one stood for is a prefix of what the new one does.
+/// what that one stood for is a prefix of what the new one does. So may the one that waits take the
+/// place of the one under way, once somebody waits for it, and take over what that had to write.
 struct CommitQueue {
   /// A state that is to be committed.
   struct Request {

@@ -23,7 +23,8 @@ extension EmbeddingDatabase {
   ///   - step: the step that is complete.
   ///   - wait: whether the call returns when the state is durable. Else it returns as soon as the
   ///     state is fixed, and the commit runs behind the training loop in a thread of its own. Where
-  ///     one is still under way, the new one follows it; a third takes the place of the second.
+  ///     one is still under way, the new one follows it; a third takes the place of the second, and
+  ///     once somebody waits, that of the first where this is durable sooner.
   ///     While batches want all processors it works a tenth of the time, so that it takes ten times as
   ///     long; a quarter where they leave one. ``waitForCommits()`` waits for all of it, and has it
   ///     hurry.

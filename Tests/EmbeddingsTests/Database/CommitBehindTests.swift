@@ -22,7 +22,9 @@ import Testing
     let gradients = random.floats(rows * 6)
     try table.update(IDColumn(ids, type: .bytes), gradients: gradients, step: step)
     reference.update(ids, gradients: gradients, step: step)
-    let deleted = (0..<rows / 4).map { _ in EmbeddingID("id \(Int.random(in: 0..<300, using: &random))") }
+    let deleted = (0..<rows / 4).map { _ in
+      EmbeddingID("id \(Int.random(in: 0..<300, using: &random))")
+    }
     try table.delete(IDColumn(deleted, type: .bytes).batch)
     _ = reference.delete(deleted)
     let counted = Array(deleted.prefix(8))
