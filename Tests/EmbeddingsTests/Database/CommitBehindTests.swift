@@ -203,6 +203,37 @@ import Testing
     #expect(commits == 2)
   }
 
+  /// Commits of many blocks, given up wherever they are when somebody comes to wait, or not at all.
+  @Test func whatIsWrittenIsExactWhereverACommitIsGivenUp() throws {
+    let configuration = TableConfiguration(
+      dimension: 120, idType: .int64, seed: 5, optimizer: .adagrad(learningRate: 0.1))
+    let database = try scratch.open()
+    let table = try database.table("t", configuration)
+    var reference = ReferenceTable(configuration)
+    var random = SeededGenerator(seed: 9)
+    for round in 0..<8 as Range<Int64> {
+      var steps: [(ids: [EmbeddingID], gradients: [Float])] = []
+      for count in [3000, 2700] + Array(repeating: 100, count: Int(round)) {
+        let ids = (0..<count).map { EmbeddingID.int64(Int64($0) + 500 * round) }
+        steps.append((ids, random.floats(count * 120)))
+      }
+      for (k, (ids, gradients)) in steps.enumerated() {
+        let step = round * 100 + Int64(k)
+        try table.update(IDColumn(ids, type: .int64), gradients: gradients, step: step)
+        if k == 0 { try database.commit(step: step, wait: false) }
+      }
+      let last = round * 100 + Int64(steps.count) - 1
+      try database.commit(step: last, wait: false)
+      try database.waitForCommits()
+      for (k, (ids, gradients)) in steps.enumerated() {
+        reference.update(ids, gradients: gradients, step: round * 100 + Int64(k))
+      }
+      #expect(try database.lastCommit == CommitPoint(step: last))
+      #expect(try reference.difference(from: table) == nil)
+      #expect(try brokenInvariant(of: table) == nil)
+    }
+  }
+
   @Test func closingWaitsForWhatWasAskedFor() throws {
     var database = try scratch.open()
     let table = try database.table("t", configuration)
