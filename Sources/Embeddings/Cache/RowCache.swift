@@ -112,21 +112,12 @@ final class RowCache: Sendable {
     }
   }
 
-  /// Gives the commit under way up for the one that waits, which takes over its rows: a few under each
-  /// lock, beside batches at work. Nothing may be fixed meanwhile.
+  /// Gives the commit under way up for the one that waits, which takes over its rows, beside batches at
+  /// work. Nothing may be fixed meanwhile.
   func giveUpCommit() {
     for shard in shards {
-      var done = 0
-      var count = 0
-      repeat {
-        shard.withRows { rows in
-          count = rows.runningCount
-          let next = min(done + 128, count)
-          rows.joinRunning(done..<next)
-          done = next
-          if done == count { rows.endCommit() }
-        }
-      } while done < count
+      var next = 0
+      while !shard.withRows({ $0.giveUpCommit(from: &next) }) {}
     }
   }
 
@@ -135,18 +126,18 @@ final class RowCache: Sendable {
   ///
   /// As long as the row has not changed, they are read where they stand and without its shard's
   /// lock: a thread that commits gives way to others, and to hold a lock meanwhile would stop them. A
-  /// row loses its flag before it changes, so what was read is whole if the flag is still there
+  /// row gets another turn before it changes, so what was read is whole if it has the same one
   /// afterwards; or else `body` is called again, with the row's copy.
   @inline(__always)
   func withRunningRow(
-    _ row: PlacedRow, flag: RowHeader.Flags,
+    _ row: PlacedRow, turns: TurnSet,
     _ body: (UInt64, RowCounts, UnsafePointer<Float>) -> Void
   ) {
     let header = row.header.pointee
-    if header.flags.contains(flag), !header.flags.contains(.wide) {
+    if turns.contains(header.flags.turn), !header.flags.contains(.wide) {
       body(header.hash, header.narrowCounts, row.floats)
       atomicMemoryFence(ordering: .acquiring)
-      if row.header.pointee.flags.contains(flag) { return }
+      if turns.contains(row.header.pointee.flags.turn) { return }
     }
     shards[Int(row.shard)].withRows { rows in
       let state = rows.runningState(Int(row.slot))

@@ -11,6 +11,8 @@ import StorageBase
 struct RowCopies: ~Copyable {
   private struct Copy {
     let slot: Int
+    /// The turn in which the row had last changed.
+    let turn: UInt8
     let isDeleted: Bool
     let counts: RowCounts
   }
@@ -48,7 +50,7 @@ struct RowCopies: ~Copyable {
 
   /// Copies the row in `slot`, of which there is no copy yet.
   mutating func add(
-    _ slot: Int, isDeleted: Bool, _ counts: RowCounts, floats: UnsafePointer<Float>
+    _ slot: Int, turn: UInt8, isDeleted: Bool, _ counts: RowCounts, floats: UnsafePointer<Float>
   ) {
     let number = copies.count
     if number == chunks.count * rowsPerChunk {
@@ -56,7 +58,7 @@ struct RowCopies: ~Copyable {
     }
     // Most are not read again, and the row itself is about to be.
     ck_stream(self.floats(ofCopy: number), floats, rowFloats)
-    copies.append(Copy(slot: slot, isDeleted: isDeleted, counts: counts))
+    copies.append(Copy(slot: slot, turn: turn, isDeleted: isDeleted, counts: counts))
   }
 
   /// The number of the copy of the row that was in `slot`, or -1.
@@ -92,10 +94,18 @@ struct RowCopies: ~Copyable {
     UnsafePointer(floats(ofCopy: number(slot)))
   }
 
-  /// What was true of that row.
-  mutating func state(_ slot: Int) -> (isDeleted: Bool, counts: RowCounts) {
+  /// What was true of that row, and the turn in which it had last changed.
+  mutating func state(_ slot: Int) -> (turn: UInt8, isDeleted: Bool, counts: RowCounts) {
     let copy = copies[number(slot)]
-    return (copy.isDeleted, copy.counts)
+    return (copy.turn, copy.isDeleted, copy.counts)
+  }
+
+  /// Copies one of the copies that `other` has.
+  mutating func add(_ number: Int, of other: borrowing RowCopies) {
+    let copy = other.copies[number]
+    add(
+      copy.slot, turn: copy.turn, isDeleted: copy.isDeleted, copy.counts,
+      floats: other.floats(ofCopy: number))
   }
 
   /// Forgets the copies, but keeps memory for the next ones, unless it is much for the budget.

@@ -5,7 +5,7 @@ struct RowHeader {
   /// The hash of the id's key, of which the key can be found again. In a free slot, the next free
   /// slot.
   var hash: UInt64
-  /// 40 bits of row number, 8 flags, the high 16 bits of the last step.
+  /// 40 bits of row number, 10 flags, the high 14 bits of the last step.
   private var tag: UInt64
   /// The low 32 bits of the last step, and the frequency.
   private var counts: UInt64
@@ -30,7 +30,7 @@ struct RowHeader {
 
   /// What is true of a row.
   struct Flags: OptionSet {
-    let rawValue: UInt8
+    let rawValue: UInt16
     /// The slot holds a row.
     static let occupied = Flags(rawValue: 1)
     /// The row was used since the clock hand last passed.
@@ -39,30 +39,34 @@ struct RowHeader {
     static let deleted = Flags(rawValue: 4)
     /// Last step and frequency are too large for the header, and stand beside it.
     static let wide = Flags(rawValue: 8)
-    /// The row differs from the last commit. Three flags, which take turns: for rows that the commit
-    /// under way writes, for those of the one that waits, and for those that changed since.
-    static let dirtyA = Flags(rawValue: 16)
-    static let dirtyB = Flags(rawValue: 32)
-    static let dirtyC = Flags(rawValue: 64)
-    /// Any of these keeps a row in the cache.
-    static let held: Flags = [.dirtyA, .dirtyB, .dirtyC]
     /// The row is below the cutoff of its table: it is in memory only, and no commit writes it.
-    static let probation = Flags(rawValue: 128)
+    static let probation = Flags(rawValue: 16)
+    /// The row differs from the last commit. Five bits, which say in which turn it last changed.
+    static let held = Flags(rawValue: 31 << 5)
     /// Any of these keeps a row from leaving for one that is read.
-    static let kept: Flags = [.dirtyA, .dirtyB, .dirtyC, .probation]
+    static let kept: Flags = [.held, .probation]
     /// For a commit the id has no row.
     static let unwritten: Flags = [.deleted, .probation]
+
+    /// The turn in which the row last changed; 0 where it does not differ from the last commit.
+    @inline(__always)
+    var turn: UInt8 {
+      get { UInt8(truncatingIfNeeded: rawValue >> 5) }
+      set {
+        self = Flags(rawValue: rawValue & ~Self.held.rawValue | UInt16(newValue) << 5)
+      }
+    }
   }
 
   var flags: Flags {
-    get { Flags(rawValue: UInt8(truncatingIfNeeded: tag >> 40)) }
-    set { tag = tag & ~(0xff << 40) | UInt64(newValue.rawValue) << 40 }
+    get { Flags(rawValue: UInt16(truncatingIfNeeded: tag >> 40) & 0x3ff) }
+    set { tag = tag & ~(0x3ff << 40) | UInt64(newValue.rawValue) << 40 }
   }
 
   /// The last step and the frequency; nil where they are wide.
   var narrowCounts: RowCounts {
     RowCounts(
-      lastStep: Int64(tag >> 48) << 32 | Int64(counts & 0xffff_ffff), frequency: counts >> 32)
+      lastStep: Int64(tag >> 50) << 32 | Int64(counts & 0xffff_ffff), frequency: counts >> 32)
   }
 
   /// Notes a step, if there is one, and adds to the frequency; false where they do not fit, and
@@ -79,10 +83,10 @@ struct RowHeader {
   /// Takes last step and frequency in, or returns false where they do not fit.
   @inline(__always)
   mutating func setNarrow(_ new: RowCounts) -> Bool {
-    guard new.frequency >> 32 == 0, UInt64(bitPattern: new.lastStep) >> 48 == 0 else {
+    guard new.frequency >> 32 == 0, UInt64(bitPattern: new.lastStep) >> 46 == 0 else {
       return false
     }
-    tag = tag & 0xffff_ffff_ffff | (UInt64(new.lastStep) >> 32) << 48
+    tag = tag & 0x3_ffff_ffff_ffff | (UInt64(new.lastStep) >> 32) << 50
     counts = new.frequency << 32 | UInt64(new.lastStep) & 0xffff_ffff
     return true
   }

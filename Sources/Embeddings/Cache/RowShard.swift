@@ -53,7 +53,7 @@ struct RowShard: ~Copyable {
   var wide: [Int: RowCounts] = [:]
 
   /// Rows that changed since a commit was last asked for.
-  var dirty = DirtyRows(flag: .dirtyA)
+  var dirty = Turn(number: 1)
   /// What they add to the memory that a commit needs.
   var commitBytes = 0
   /// What of that the budget does not know yet.
@@ -62,9 +62,9 @@ struct RowShard: ~Copyable {
   var reportedHeldCount = 0
   /// Rows that a commit was asked for, which has not begun; and those that the commit under way
   /// writes.
-  var waiting = DirtyRows(flag: .dirtyB)
+  var waiting = FixedTurns()
   var waitingCopies: RowCopies
-  var running = DirtyRows(flag: .dirtyC)
+  var running = FixedTurns()
   var runningCopies: RowCopies
 
   init(number: Int, context: ShardContext) {
@@ -235,9 +235,9 @@ struct RowShard: ~Copyable {
     overflowIndexBytes = 0
     dirty.slots = []
     commitBytes = 0
-    waiting.slots = []
+    waiting = FixedTurns()
     waitingCopies = RowCopies(rowFloats: layout.rowFloats, budget: context.budget)
-    running.slots = []
+    running = FixedTurns()
     runningCopies = RowCopies(rowFloats: layout.rowFloats, budget: context.budget)
     wide = [:]
     freeSlot = -1

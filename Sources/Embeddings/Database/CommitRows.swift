@@ -13,8 +13,8 @@ final class CommitRows: @unchecked Sendable {
   static let bytesPerRow = 2 * MemoryLayout<KeyedIndex>.stride
 
   let cache: RowCache
-  /// The flag of a row that has not changed since.
-  let flag: RowHeader.Flags
+  /// The turns of rows that have not changed since, by shard.
+  private let turns: [TurnSet]
   /// The slots of each shard's rows, and the index of the first.
   private let slots: [[UInt32]]
   private let starts: [Int]
@@ -43,11 +43,12 @@ final class CommitRows: @unchecked Sendable {
   /// Collects and sorts the rows of the commit under way, in up to `threadCount` threads.
   init(_ cache: RowCache, _ idType: IDType, threadCount: Int, at pace: Pace?) {
     let lists = cache.shards.map {
-      $0.withRows { (slots: $0.runningSlots, slabs: $0.slabAddresses, flag: $0.runningFlag) }
+      $0.withRows {
+        (count: $0.runningCount, slabs: $0.slabAddresses, turns: $0.running.numbers)
+      }
     }
-    let slots = lists.map(\.slots)
     var starts = [0]
-    for slots in slots { starts.append(starts.last.unsafelyUnwrapped + slots.count) }
+    for list in lists { starts.append(starts.last.unsafelyUnwrapped + list.count) }
     let count = starts.removeLast()
     let memory = ListMemory(byteCount: count * Self.bytesPerRow, budget: cache.budget)
     let first = memory.start.bindMemory(to: KeyedIndex.self, capacity: 2 * count)
@@ -60,8 +61,8 @@ final class CommitRows: @unchecked Sendable {
       .bindMemory(to: UInt32.self, capacity: 4 * count)
     Self.place(sorted.new, order: rest, places: rest + count, count: count, old: sorted.old)
     self.cache = cache
-    flag = lists[0].flag
-    self.slots = slots
+    turns = lists.map(\.turns)
+    slots = sorted.slots
     self.starts = starts
     indexCount = count
     slabs = lists.map(\.slabs)
@@ -118,6 +119,14 @@ final class CommitRows: @unchecked Sendable {
     row.value = UInt32(place)
     order[place] = row.index
     places[Int(row.index)] = UInt32(place)
+  }
+
+  /// Calls `body` with a row's hash, counts and floats as they were fixed, from any thread.
+  @inline(__always)
+  func withState(
+    of row: PlacedRow, _ body: (UInt64, RowCounts, UnsafePointer<Float>) -> Void
+  ) {
+    cache.withRunningRow(row, turns: turns[Int(row.shard)], body)
   }
 
   /// The rows that are written.

@@ -19,6 +19,8 @@ struct CommitSorting {
   struct Sorted {
     var new: UnsafeMutableBufferPointer<KeyedIndex>
     var old: UnsafeMutableBufferPointer<KeyedIndex>
+    /// The slots of each shard's rows, by index.
+    var slots: [[UInt32]]
     var deleted: [ChangedRow] = []
     var gone: [ChangedRow] = []
   }
@@ -49,6 +51,7 @@ struct CommitSorting {
     return Sorted(
       new: UnsafeMutableBufferPointer(start: new, count: newCount),
       old: UnsafeMutableBufferPointer(start: old, count: oldCount),
+      slots: one.slots + other.slots,
       deleted: one.deleted + other.deleted, gone: one.gone + other.gone)
   }
 
@@ -57,15 +60,20 @@ struct CommitSorting {
     let (start, end) = (starts[shards.lowerBound], starts[shards.upperBound])
     var (new, old) = (elements + start, elements + end)
     var (deleted, gone): ([ChangedRow], [ChangedRow]) = ([], [])
+    var lists: [[UInt32]] = []
     for shard in shards {
       let first = starts[shard]
       let count = starts[shard + 1] - first
-      var done = 0
-      while done < count {
-        let next = min(done + 256, count)
+      var slots: [UInt32] = []
+      slots.reserveCapacity(count)
+      var place = FixedTurns.Place()
+      var isDone = false
+      while !isDone {
         cache.shards[shard].withRows { rows in
-          rows.forEachRunning(done..<next) { k, row in
-            let index = UInt32(first + k)
+          isDone = !rows.forEachRunning(from: &place) { row in
+            precondition(slots.count < count, "more rows than were fixed")
+            let index = UInt32(first + slots.count)
+            slots.append(row.slot)
             if row.isDeleted {
               if row.isNew { gone.append(row) } else { deleted.append(row) }
             } else if row.isNew {
@@ -80,14 +88,15 @@ struct CommitSorting {
             }
           }
         }
-        done = next
         pace?.giveWay()
       }
+      precondition(slots.count == count, "fewer rows than were fixed")
+      lists.append(slots)
     }
     let sorted = Sorted(
       new: UnsafeMutableBufferPointer(start: elements + start, count: new - (elements + start)),
       old: UnsafeMutableBufferPointer(start: old, count: elements + end - old),
-      deleted: deleted, gone: gone)
+      slots: lists, deleted: deleted, gone: gone)
     radixSort(sorted.new, scratch: scratch + start) { pace?.giveWay() }
     radixSort(sorted.old, scratch: scratch + start) { pace?.giveWay() }
     return sorted

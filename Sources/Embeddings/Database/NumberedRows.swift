@@ -113,7 +113,7 @@ final class NumberedRows {
     let index = Int(row.index)
     let old = buffer.view(number: number).frequency(index)
     var frequency: UInt64 = 0
-    rows.cache.withRunningRow(row, flag: rows.flag) { hash, counts, floats in
+    rows.withState(of: row) { hash, counts, floats in
       frequency = counts.frequency
       buffer.setFixed(
         index, key: RowKey.key(ofHash: hash), frequency: frequency, lastStep: counts.lastStep,

@@ -47,7 +47,7 @@ import Testing
         for shard in cache.shards {
           shard.withRows { rows in
             rows.beginCommit()
-            for slot in rows.runningSlots { rows.markCommitted(Int(slot), number: nil) }
+            for slot in rows.runningSlots { rows.markCommitted(slot, number: nil) }
             rows.endCommit()
           }
         }
@@ -136,12 +136,11 @@ import Testing
     for shard in cache.shards {
       shard.withRows { rows in
         for slot in rows.runningSlots {
-          let slot = Int(slot)
           let before = written.updateValue(
             rows.runningState(slot).floats[0], forKey: rows.header(slot).pointee.key)
           #expect(before == nil)
         }
-        for slot in rows.runningSlots { rows.markCommitted(Int(slot), number: nil) }
+        for slot in rows.runningSlots { rows.markCommitted(slot, number: nil) }
         rows.endCommit()
       }
     }
@@ -165,18 +164,20 @@ import Testing
   @Test func aHeaderTakes24BytesAndTellsItsFieldsApart() {
     #expect(MemoryLayout<RowHeader>.stride == 24)
     var header = RowHeader(hash: RowKey.hash(77), row: RowHeader.noRow)
-    let counts = RowCounts(lastStep: (1 << 48) - 1, frequency: (1 << 32) - 1)
+    let counts = RowCounts(lastStep: (1 << 46) - 1, frequency: (1 << 32) - 1)
     let fits = header.setNarrow(counts)
     #expect(fits)
-    header.flags = [.occupied, .dirtyA, .dirtyC]
+    let flags: RowHeader.Flags = [.occupied, .probation, .held]
+    header.flags = flags
     header.row = 12
     #expect(header.key == 77 && header.row == 12 && header.narrowCounts == counts)
-    #expect(header.flags == [.occupied, .dirtyA, .dirtyC])
-    header.flags.remove(.dirtyA)
+    #expect(header.flags == flags)
+    header.flags.turn = 21
     header.row = RowHeader.noRow
     let fitsAgain = header.setNarrow(RowCounts(lastStep: 3, frequency: 4))
     #expect(fitsAgain)
-    #expect(header.row == RowHeader.noRow && header.flags == [.occupied, .dirtyC])
+    #expect(header.row == RowHeader.noRow && header.flags.turn == 21)
+    #expect(header.flags.subtracting(.held) == [.occupied, .probation])
     #expect(header.narrowCounts == RowCounts(lastStep: 3, frequency: 4))
   }
 
@@ -187,7 +188,7 @@ import Testing
     cache.shards[0].withRows { rows in
       let all = [
         RowCounts(lastStep: -1, frequency: 0), RowCounts(lastStep: .min, frequency: .max),
-        RowCounts(lastStep: 1 << 48, frequency: 1), RowCounts(lastStep: 5, frequency: 1 << 32),
+        RowCounts(lastStep: 1 << 46, frequency: 1), RowCounts(lastStep: 5, frequency: 1 << 32),
         RowCounts(lastStep: 7, frequency: 8),
       ]
       for (id, counts) in all.enumerated() {

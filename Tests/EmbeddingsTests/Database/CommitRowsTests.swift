@@ -71,8 +71,7 @@ import Testing
     let rows = CommitRows(cache, .int64, threadCount: 4, at: nil)
     let frequencies = Dictionary(uniqueKeysWithValues: new.map { ($0.key, $0.frequency) })
     for place in 0..<rows.newByKey.count {
-      cache.withRunningRow(rows.row(rows.newIndex(at: place)), flag: rows.flag) {
-        hash, counts, floats in
+      rows.withState(of: rows.row(rows.newIndex(at: place))) { hash, counts, floats in
         let key = RowKey.key(ofHash: hash)
         #expect(counts == RowCounts(lastStep: 1, frequency: frequencies[key] ?? .max))
         #expect(UInt64(mix64(UInt64(floats[0]))) == key)
