@@ -16,6 +16,8 @@ import Synchronization
 /// break LMDB's locks. The kernel releases it when the process ends, however it ends.
 final class WriterLock: Sendable {
   private let descriptor: Mutex<Int32>
+  /// The process that took it.
+  private let process = getpid()
 
   init(directory: String) throws(EmbeddingError) {
     let file = directory + "/writer.lock"
@@ -37,7 +39,10 @@ final class WriterLock: Sendable {
 
   func release() {
     descriptor.withLock { descriptor in
-      if descriptor >= 0 { Glibc.close(descriptor) }
+      guard descriptor >= 0 else { return }
+      // A child that was just forked has the same lock, until it runs its own program.
+      if getpid() == process { flock(descriptor, LOCK_UN) }
+      Glibc.close(descriptor)
       descriptor = -1
     }
   }

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -50,6 +51,27 @@ import Testing
     try database.close()
     _ = try scratch.open()
   }
+
+  #if os(Linux)
+    /// As a child that was forked a moment ago has all files until it runs its own program.
+    @Test func aClosedDatabaseOpensThoughAChildStillHasItsFiles() throws {
+      let database = try scratch.open()
+      let table = try database.table("t", plain)
+      try table.set(0..<10, to: 1)
+      let held = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+        .compactMap(Int32.init).filter { file in
+          let target = try? FileManager.default.destinationOfSymbolicLink(
+            atPath: "/proc/self/fd/\(file)")
+          return target?.hasPrefix(scratch.path) == true && target?.hasSuffix("writer.lock") == true
+        }.map { dup($0) }
+      defer { for file in held { close(file) } }
+      #expect(held.count == 1)
+      try database.commit(step: 1)
+      try database.close()
+      let again = try scratch.open()
+      #expect(try again.table("t").count == 10)
+    }
+  #endif
 
   @Test func anotherProcessIsRefusedToWriteAndMayRead() async throws {
     let database = try scratch.open()
