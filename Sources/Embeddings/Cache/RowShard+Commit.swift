@@ -111,7 +111,7 @@ extension RowShard {
   /// Takes back what `fix` did, before the commit has begun: the rows are dirty again.
   mutating func unfix() {
     makeDirty(waiting)
-    waiting = FixedTurns()
+    waiting.removeAll()
     waitingCopies.removeAll()
   }
 
@@ -202,14 +202,14 @@ extension RowShard {
 
   /// Ends the commit, all of whose rows were taken over.
   mutating func endCommit() {
-    running = FixedTurns()
+    running.removeAll()
     runningCopies.removeAll()
   }
 
   /// Takes over that the commit failed: its rows are dirty, as they were.
   mutating func abandonCommit() {
     makeDirty(running)
-    running = FixedTurns()
+    running.removeAll()
     runningCopies.removeAll()
   }
 

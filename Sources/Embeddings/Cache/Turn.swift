@@ -44,6 +44,13 @@ struct FixedTurns {
     unchangedCount += earlier.unchangedCount
   }
 
+  /// Forgets all turns, but keeps memory for the next ones.
+  mutating func removeAll() {
+    turns.removeAll(keepingCapacity: true)
+    numbers = TurnSet()
+    (slotCount, unchangedCount) = (0, 0)
+  }
+
   // MARK: Merging
 
   /// Takes out two neighbours with few rows; there must be two.
