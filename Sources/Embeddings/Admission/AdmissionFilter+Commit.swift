@@ -33,16 +33,13 @@ extension AdmissionFilter {
 
   /// Takes over that the commit failed: what it had to write comes before what waits, or before
   /// what changed since.
-  func abandonCommit() {
-    for i in 0..<FilterStripe.count {
-      stripe(i).pointee.abandonCommit(isWaiting: waitingLayers > 0)
-    }
-    runningLayers = 0
-  }
+  func abandonCommit() { putBack(isWaiting: waitingLayers > 0) }
 
   /// Gives the commit up for the one that waits, which takes over what it had to write.
-  func giveUpCommit() {
-    for i in 0..<FilterStripe.count { stripe(i).pointee.abandonCommit(isWaiting: true) }
+  func giveUpCommit() { putBack(isWaiting: true) }
+
+  private func putBack(isWaiting: Bool) {
+    for i in 0..<FilterStripe.count { stripe(i).pointee.abandonCommit(isWaiting: isWaiting) }
     runningLayers = 0
   }
 

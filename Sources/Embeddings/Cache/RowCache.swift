@@ -107,7 +107,7 @@ final class RowCache: Sendable {
   /// How many rows of the commit under way have not changed since they were fixed, and how many wait.
   var rowsToCommit: (unchanged: Int, waiting: Int) {
     shards.reduce(into: (0, 0)) { counts, shard in
-      let (unchanged, waiting) = shard.withRows { ($0.unchangedRunningCount, $0.waitingCount) }
+      let (unchanged, waiting) = shard.withRows { ($0.running.unchangedCount, $0.waitingCount) }
       counts = (counts.0 + unchanged, counts.1 + waiting)
     }
   }

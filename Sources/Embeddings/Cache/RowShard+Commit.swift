@@ -131,9 +131,6 @@ extension RowShard {
   /// The number of rows that the commit under way writes.
   var runningCount: Int { running.unchangedCount + runningCopies.count }
 
-  /// How many of those have not changed since they were fixed.
-  var unchangedRunningCount: Int { running.unchangedCount }
-
   /// Where the slabs stand, none of which goes before the commit has ended.
   var slabAddresses: [UnsafeRawPointer] { (0..<slabCount).map { UnsafeRawPointer(slabs[$0]) } }
 

@@ -47,8 +47,7 @@ import Testing
         for shard in cache.shards {
           shard.withRows { rows in
             rows.beginCommit()
-            for slot in rows.runningSlots { rows.markCommitted(slot, number: nil) }
-            rows.endCommit()
+            rows.takeOverCommit()
           }
         }
         #expect(cache.heldCount == 0)
@@ -109,16 +108,7 @@ import Testing
     let cache = RowCache(
       BlockLayout(dimension: 5, slotCount: 0), rowCount: 0, idType: .int64, budget: budget)
     func write(_ ids: Range<Int64>, _ value: Float) {
-      for id in ids {
-        let key = RowKey(int64: id)
-        cache.shard(ofKey: key.key).withRows { rows in
-          let found = rows.find(key)
-          let slot =
-            found >= 0 ? found : rows.insert(key, row: RowHeader.noRow, RowCounts())
-          rows.markDirty(slot)
-          rows.floats(slot)[0] = value
-        }
-      }
+      for id in ids { cache.write(id, value) }
     }
     write(0..<2000, 1)
     cache.fix()
@@ -140,8 +130,7 @@ import Testing
             rows.runningState(slot).floats[0], forKey: rows.header(slot).pointee.key)
           #expect(before == nil)
         }
-        for slot in rows.runningSlots { rows.markCommitted(slot, number: nil) }
-        rows.endCommit()
+        rows.takeOverCommit()
       }
     }
     #expect(written.count == 3000)

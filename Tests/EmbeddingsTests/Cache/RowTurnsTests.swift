@@ -55,7 +55,7 @@ import Testing
         // Often the same few rows, so that most entries of a list are of rows that changed again.
         let first = random.oneIn(3) ? Int64.random(in: 0..<6000, using: &random) : 0
         for id in first..<first + Int64.random(in: 0..<300, using: &random) {
-          write(id, Float(operation), to: cache)
+          cache.write(id, Float(operation))
           model.write(id, Float(operation))
         }
       case 9..<14:
@@ -65,12 +65,7 @@ import Testing
         cache.beginCommit()
         model.begin()
       case 15 where model.running != nil && random.oneIn(2):
-        for shard in cache.shards {
-          shard.withRows { rows in
-            for slot in rows.runningSlots { rows.markCommitted(slot, number: nil) }
-            rows.endCommit()
-          }
-        }
+        for shard in cache.shards { shard.withRows { $0.takeOverCommit() } }
         model.running = nil
       case 16 where model.running != nil && model.waiting != nil:
         cache.giveUpCommit()
@@ -87,16 +82,6 @@ import Testing
       check(cache, model)
     }
     #expect(mostTurns > 10)
-  }
-
-  private func write(_ id: Int64, _ value: Float, to cache: RowCache) {
-    let key = RowKey(int64: id)
-    cache.shard(ofKey: key.key).withRows { rows in
-      let found = rows.find(key)
-      let slot = found >= 0 ? found : rows.insert(key, row: RowHeader.noRow, RowCounts())
-      rows.markDirty(slot)
-      rows.floats(slot)[0] = value
-    }
   }
 
   private func check(_ cache: RowCache, _ model: Model) {
@@ -122,6 +107,19 @@ import Testing
   }
 }
 
+extension RowCache {
+  /// Changes the first float of a row without a number, which is made where it is not there.
+  func write(_ id: Int64, _ value: Float) {
+    let key = RowKey(int64: id)
+    shard(ofKey: key.key).withRows { rows in
+      let found = rows.find(key)
+      let slot = found >= 0 ? found : rows.insert(key, row: RowHeader.noRow, RowCounts())
+      rows.markDirty(slot)
+      rows.floats(slot)[0] = value
+    }
+  }
+}
+
 extension RowShard {
   /// The slots of the rows that the commit under way writes.
   var runningSlots: [Int] {
@@ -131,5 +129,11 @@ extension RowShard {
       while forEachRunning(from: &place, { slots.append(Int($0.slot)) }) {}
       return slots
     }
+  }
+
+  /// Takes over that the commit under way is durable.
+  mutating func takeOverCommit() {
+    for slot in runningSlots { markCommitted(slot, number: nil) }
+    endCommit()
   }
 }
